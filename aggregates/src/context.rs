@@ -1,0 +1,128 @@
+//! The context of a decision: what a pure function cannot know by itself.
+//!
+//! Guarantees: a context that was fixed gives the same time and the same ids in every run.
+//!
+//! Leaves to others: the ids of events, which the log's codec draws.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use annals_eventstore::{CausationId, CorrelationId, Metadata, RecordedEvent};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// The clock and the ids a decision may use, and where the command came from.
+///
+/// Correlation, causation, trace and actor are written into the metadata of the events decided under it.
+///
+/// # Examples
+///
+/// ```
+/// # use annals_aggregates::Context;
+/// # use annals_eventstore::CorrelationId;
+/// let context = Context::new().correlated(CorrelationId::new("order-7")).acting_for("teller 3");
+/// assert_eq!(context.metadata().actor.as_deref(), Some("teller 3"));
+///
+/// let christmas = "2026-12-24T18:00:00Z".parse()?;
+/// let (one, another) = (Context::fixed(christmas), Context::fixed(christmas));
+/// assert_eq!(one.now(), christmas);
+/// assert_eq!(one.new_id(), another.new_id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Context {
+    clock: Clock,
+    ids: Ids,
+    metadata: Metadata,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Clock {
+    System,
+    Fixed(DateTime<Utc>),
+}
+
+#[derive(Debug, Clone)]
+enum Ids {
+    Drawn,
+    /// How many were given so far; clones of a context go on counting together.
+    Counted(Arc<AtomicU64>),
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Context {
+    /// Makes a context with the system's clock and freshly drawn ids, for a command that comes from nowhere.
+    pub fn new() -> Self {
+        Self { clock: Clock::System, ids: Ids::Drawn, metadata: Metadata::default() }
+    }
+
+    /// Makes a context whose clock stands still and whose ids are counted from 1, for tests.
+    pub fn fixed(now: DateTime<Utc>) -> Self {
+        Self {
+            clock: Clock::Fixed(now),
+            ids: Ids::Counted(Arc::new(AtomicU64::new(0))),
+            metadata: Metadata::default(),
+        }
+    }
+
+    /// Makes a context for a command that an event gave rise to: the event is the cause, and its conversation
+    /// goes on (an event without one begins it).
+    pub fn following(event: &RecordedEvent) -> Self {
+        let before = event.metadata();
+        let correlation = before.correlation_id.unwrap_or_else(|| event.id.into());
+        Self::new().correlated(correlation).caused_by(event.id)
+    }
+
+    /// Sets the conversation the command belongs to.
+    #[must_use]
+    pub fn correlated(mut self, correlation: impl Into<CorrelationId>) -> Self {
+        self.metadata.correlation_id = Some(correlation.into());
+        self
+    }
+
+    /// Sets what led to the command.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<CausationId>) -> Self {
+        self.metadata.causation_id = Some(cause.into());
+        self
+    }
+
+    /// Sets who asks.
+    #[must_use]
+    pub fn acting_for(mut self, actor: impl Into<String>) -> Self {
+        self.metadata.actor = Some(actor.into());
+        self
+    }
+
+    /// Sets the metadata as a whole, trace and free headers included.
+    #[must_use]
+    pub fn with_metadata(self, metadata: Metadata) -> Self {
+        Self { metadata, ..self }
+    }
+
+    /// Returns the time by the context's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        match self.clock {
+            Clock::System => Utc::now(),
+            Clock::Fixed(now) => now,
+        }
+    }
+
+    /// Draws a new id: a time-ordered UUID, or the next number where ids are counted.
+    pub fn new_id(&self) -> Uuid {
+        match &self.ids {
+            Ids::Drawn => Uuid::now_v7(),
+            Ids::Counted(given) => Uuid::from_u128(u128::from(given.fetch_add(1, Ordering::Relaxed)) + 1),
+        }
+    }
+
+    /// Returns what is written beside every event decided under this context.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+}

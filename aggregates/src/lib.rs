@@ -1,0 +1,26 @@
+//! Aggregates of Annals: the rules of a domain, rebuilt from the events they decided before.
+//!
+//! - [`Aggregate`] is what a domain implements: `decide` turns a command into events, `evolve` turns events
+//!   into state. Both are synchronous and pure; [`Context`] carries what is not (clock, ids, who asks).
+//! - [`Events`] is what `decide` returns.
+//! - [`Repository`] loads an aggregate by replay, executes commands, and decides again after a conflict.
+//!   [`Executed`] says what came of it; a refusal, a conflict and a fault stay apart in [`ExecuteError`].
+//! - [`test_kit`] reads like the rule it tests: given events, when a command, then events.
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
+mod aggregate;
+mod context;
+mod error;
+mod events;
+mod executed;
+mod loaded;
+mod repository;
+pub mod test_kit;
+
+pub use aggregate::Aggregate;
+pub use context::Context;
+pub use error::{ExecuteError, Fault, LoadError};
+pub use events::{Deciding, Events};
+pub use executed::Executed;
+pub use loaded::Loaded;
+pub use repository::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions, Repository};

@@ -1,0 +1,47 @@
+//! Appending what was decided, until the outcome is known.
+//!
+//! Guarantees: a lost answer is asked for again with the same event ids at the same version, which the log
+//! recognises; nothing is stored twice by it, and an outcome that stays unknown is never called a failure.
+
+use annals_eventstore::{Append, AppendError, Appended, EventStore};
+
+use super::backoff::pause;
+
+/// How many times the same events are sent: once, and again while the answer is missing.
+pub(super) const SENDS_MAX: u32 = 4;
+
+/// Why an append was not confirmed, as far as its caller acts on it.
+pub(super) enum NotAppended {
+    /// Nothing was written, since the stream is not what it was: decide again.
+    Conflict(AppendError),
+    /// It may have been written.
+    Unknown { sends: u32, source: AppendError },
+    /// Nothing was written, and deciding again would not help.
+    Fault(AppendError),
+}
+
+pub(super) async fn append<S: EventStore>(store: &S, append: Append) -> Result<Appended, NotAppended> {
+    let mut answer_lost = false;
+    let mut sends = 1;
+    loop {
+        let failure = match store.append(append.clone()).await {
+            Ok(receipt) => return Ok(receipt),
+            Err(failure) => failure,
+        };
+        // A wrong version proves that no earlier send got through either: it would have been recognised.
+        if matches!(failure, AppendError::WrongVersion { .. }) {
+            return Err(NotAppended::Conflict(failure));
+        }
+        answer_lost |= matches!(failure, AppendError::OutcomeUnknown(..));
+        if !answer_lost {
+            let conflict = failure.is_conflict() || matches!(failure, AppendError::Serialization(..));
+            return Err(if conflict { NotAppended::Conflict(failure) } else { NotAppended::Fault(failure) });
+        }
+        // Every other failure speaks of its own send alone and says nothing about the lost one.
+        if sends >= SENDS_MAX || !failure.is_transient() {
+            return Err(NotAppended::Unknown { sends, source: failure });
+        }
+        pause(sends).await;
+        sends += 1;
+    }
+}

@@ -1,0 +1,106 @@
+//! Executing a command: load, decide, append; after a conflict the same again, on what is new.
+//!
+//! Guarantees
+//! - events are stored only behind the very state they were decided on;
+//! - after a conflict only the events that are new are read;
+//! - a refusal and an empty decision write nothing and are taken on a state that was just read.
+//!
+//! Leaves to others: lost answers (`append`).
+
+use annals_eventstore::{Append, AppendError, Appended, Event, EventStore, NewEvent, StreamName};
+use tracing::{Instrument, debug, field, info_span};
+
+use super::append::{NotAppended, append};
+use super::backoff::pause;
+use super::load::catch_up;
+use super::{ExecuteOptions, Repository};
+use crate::aggregate::Aggregate;
+use crate::context::Context;
+use crate::error::{ExecuteError, Fault, LoadError};
+use crate::events::Events;
+use crate::executed::Executed;
+use crate::loaded::Loaded;
+
+pub(super) async fn execute<A: Aggregate, S: EventStore>(
+    repository: &Repository<A, S>,
+    id: &A::Id,
+    command: A::Command,
+    context: &Context,
+    options: ExecuteOptions,
+) -> Result<Executed<A>, ExecuteError<A::Refusal>> {
+    let stream = A::stream_name(id).map_err(LoadError::from).map_err(Fault::from)?;
+    let span = info_span!("execute", category = A::CATEGORY, %stream, attempts = field::Empty);
+    let loaded = Loaded::default();
+    let mut execution = Execution { repository, stream, command, context, options, loaded, attempts: 1 };
+    let result = execution.run().instrument(span.clone()).await;
+    span.record("attempts", execution.attempts);
+    result
+}
+
+/// One command on its way, with what is known of its aggregate so far.
+struct Execution<'a, A: Aggregate, S> {
+    repository: &'a Repository<A, S>,
+    stream: StreamName,
+    command: A::Command,
+    context: &'a Context,
+    options: ExecuteOptions,
+    loaded: Loaded<A>,
+    attempts: u32,
+}
+
+impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
+    async fn run(&mut self) -> Result<Executed<A>, ExecuteError<A::Refusal>> {
+        loop {
+            catch_up(self.repository, &self.stream, &mut self.loaded).await.map_err(Fault::from)?;
+            let decided = self
+                .loaded
+                .state
+                .decide(self.command.clone(), self.context)
+                .map_err(ExecuteError::Refused)?;
+            if decided.is_empty() {
+                return Ok(Executed::NothingToDo(self.loaded.clone()));
+            }
+            match append(&self.repository.store, self.request(&decided)?).await {
+                Ok(receipt) => return Ok(self.executed(decided, receipt)),
+                Err(NotAppended::Conflict(source)) => self.prepare_another_attempt(source).await?,
+                Err(NotAppended::Unknown { sends, source }) => {
+                    return Err(ExecuteError::OutcomeUnknown { stream: self.stream.clone(), sends, source });
+                }
+                Err(NotAppended::Fault(source)) => return Err(Fault::Append(source).into()),
+            }
+        }
+    }
+
+    fn request(&self, decided: &Events<A::Event>) -> Result<Append, Fault> {
+        let encode = |(index, event): (usize, &A::Event)| match event.encode() {
+            Ok(event) => Ok(event.with_metadata(self.context.metadata().clone())),
+            Err(source) => Err(Fault::Encode { index, source }),
+        };
+        let events: Vec<NewEvent> =
+            decided.as_slice().iter().enumerate().map(encode).collect::<Result<_, _>>()?;
+        let append = Append::to(self.stream.clone(), events).expecting(self.loaded.version);
+        Ok(Append { key: self.options.key, fingerprint: self.options.fingerprint, ..append })
+    }
+
+    fn executed(&self, decided: Events<A::Event>, receipt: Appended) -> Executed<A> {
+        // Without a key only this call's own events can have been there already: an answer of its was lost.
+        if receipt.already_applied && self.options.key.is_some() {
+            return Executed::AlreadyApplied(receipt);
+        }
+        let mut loaded = Loaded { state: self.loaded.state.clone(), version: receipt.to_version };
+        let events = decided.into_vec();
+        events.iter().for_each(|event| loaded.state.evolve(event));
+        Executed::Applied { loaded, events, receipt }
+    }
+
+    async fn prepare_another_attempt(&mut self, source: AppendError) -> Result<(), ExecuteError<A::Refusal>> {
+        let attempts = self.attempts;
+        if attempts >= self.options.attempts {
+            return Err(ExecuteError::Conflict { stream: self.stream.clone(), attempts, source });
+        }
+        debug!(attempts, %source, "stream changed, deciding again");
+        pause(attempts).await;
+        self.attempts += 1;
+        Ok(())
+    }
+}

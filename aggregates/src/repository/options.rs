@@ -1,0 +1,53 @@
+//! What a caller may ask of one execution.
+
+use annals_eventstore::{Fingerprint, IdempotencyKey};
+
+/// How many decisions are taken for one command before the caller hears of a conflict, unless told otherwise.
+///
+/// Each attempt after a lost one costs a read of what is new and another append. Pauses between them are
+/// random: none before the second attempt, then up to 1, 2, 4, … 64 ms, so ten attempts end within 191 ms of
+/// waiting at most and spread writers apart that meet again and again.
+pub const EXECUTE_ATTEMPTS_DEFAULT: u32 = 10;
+
+/// How one command is executed.
+///
+/// # Examples
+///
+/// ```
+/// # use annals_aggregates::ExecuteOptions;
+/// let once = ExecuteOptions::keyed("transfer 7");
+/// let without_retry = ExecuteOptions { attempts: 1, ..ExecuteOptions::default() };
+/// # let _ = (once, without_retry);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExecuteOptions {
+    /// The name under which a repeated command is recognised, for ever; none by default. It costs one more row
+    /// per command.
+    pub key: Option<IdempotencyKey>,
+    /// What a repetition under the key is compared by; by default the stream and the events decided, types and
+    /// data. Give a hash of the command where a repetition may decide other events (a time or a drawn id among
+    /// the data, say), or it is refused as another use of the key.
+    pub fingerprint: Option<Fingerprint>,
+    /// The most decisions taken, the first included; [`EXECUTE_ATTEMPTS_DEFAULT`] by default. One is always
+    /// taken.
+    pub attempts: u32,
+}
+
+impl Default for ExecuteOptions {
+    fn default() -> Self {
+        Self { key: None, fingerprint: None, attempts: EXECUTE_ATTEMPTS_DEFAULT }
+    }
+}
+
+impl ExecuteOptions {
+    /// Executes under an idempotency key.
+    pub fn keyed(key: impl Into<IdempotencyKey>) -> Self {
+        Self { key: Some(key.into()), ..Self::default() }
+    }
+
+    /// Sets what a repetition under the key is compared by.
+    #[must_use]
+    pub fn with_fingerprint(self, fingerprint: Fingerprint) -> Self {
+        Self { fingerprint: Some(fingerprint), ..self }
+    }
+}

@@ -1,0 +1,10 @@
+//! The promises of the repository and the test kit, over the log in memory.
+
+mod conflict;
+mod idempotency;
+mod jar;
+mod outcome;
+mod outcome_unknown;
+mod replay;
+mod scripted_store;
+mod test_kit;

@@ -1,0 +1,177 @@
+//! Appending: the request, the receipt, and every way it can fail.
+
+use crate::event::{EventId, NewEvent};
+use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::payload::InvalidPayload;
+use crate::position::GlobalPosition;
+use crate::stream::StreamName;
+use crate::version::{ExpectedVersion, Version};
+
+/// The cause behind a fault of the storage, as its driver tells it.
+pub type StorageError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Events for one stream, and the conditions under which they are stored.
+///
+/// # Examples
+///
+/// ```
+/// # use annals_eventstore::{Append, ExpectedVersion, NewEvent};
+/// # fn example() -> Result<Append, Box<dyn std::error::Error>> {
+/// let opened = NewEvent::new("account-opened", &serde_json::json!({"owner": "Ada"}))?;
+/// let append = Append::to("account-7".parse()?, [opened]).expecting(ExpectedVersion::NoStream);
+/// # Ok(append)
+/// # }
+/// # example().unwrap();
+/// ```
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The stream to write to.
+    pub stream: StreamName,
+    /// What it must look like; anything by default.
+    pub expected: ExpectedVersion,
+    /// The events, in their order. None at all makes the append do nothing.
+    pub events: Vec<NewEvent>,
+    /// The name under which a repetition is recognised, if any.
+    pub key: Option<IdempotencyKey>,
+    /// What a repetition under `key` is compared by; the log's own hash when absent.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Append {
+    /// Asks for events to be appended to a stream, whatever its version.
+    pub fn to(stream: StreamName, events: impl IntoIterator<Item = NewEvent>) -> Self {
+        Self {
+            stream,
+            expected: ExpectedVersion::Any,
+            events: events.into_iter().collect(),
+            key: None,
+            fingerprint: None,
+        }
+    }
+
+    /// Sets what the stream must look like.
+    #[must_use]
+    pub fn expecting(self, expected: impl Into<ExpectedVersion>) -> Self {
+        Self { expected: expected.into(), ..self }
+    }
+
+    /// Sets the key under which a repetition is recognised.
+    #[must_use]
+    pub fn with_key(self, key: impl Into<IdempotencyKey>) -> Self {
+        Self { key: Some(key.into()), ..self }
+    }
+
+    /// Sets what a repetition under the key is compared by.
+    #[must_use]
+    pub fn with_fingerprint(self, fingerprint: Fingerprint) -> Self {
+        Self { fingerprint: Some(fingerprint), ..self }
+    }
+}
+
+/// The receipt of an append: which versions and positions its events have.
+///
+/// The receipt of an empty append ([`Appended::is_empty`]) holds no versions: nothing was touched, not even
+/// the expected version was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// The version of the first event.
+    pub from_version: Version,
+    /// The version of the last event, which is the stream's version now.
+    pub to_version: Version,
+    /// The position of the first event.
+    pub from_position: GlobalPosition,
+    /// The position of the last event; other streams' events may stand between the two.
+    pub to_position: GlobalPosition,
+    /// True when the events were there already and this call stored nothing.
+    pub already_applied: bool,
+}
+
+impl Appended {
+    /// The receipt of an append without events.
+    pub(crate) const NOTHING: Self = Self {
+        from_version: Version::NONE,
+        to_version: Version::NONE,
+        from_position: GlobalPosition::START,
+        to_position: GlobalPosition::START,
+        already_applied: false,
+    };
+
+    /// Tells whether there was nothing to append.
+    pub fn is_empty(&self) -> bool {
+        self.to_version == Version::NONE
+    }
+}
+
+/// Why an append was not confirmed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// Another writer came first; nothing was written. Reload, decide again, retry.
+    #[error("stream {stream} is at version {actual}, expected was {expected}")]
+    WrongVersion {
+        /// The stream that was written to.
+        stream: StreamName,
+        /// What the caller asked for.
+        expected: ExpectedVersion,
+        /// What the row said (in REPEATABLE READ and above: as of the transaction's snapshot).
+        actual: Version,
+    },
+    /// The stream was expected to exist and does not; nothing was written.
+    #[error("stream {0} does not exist")]
+    StreamNotFound(StreamName),
+    /// The stream was closed for ever; nothing was written, and nothing ever will be.
+    #[error("stream {0} is tombstoned and takes no more events")]
+    StreamTombstoned(StreamName),
+    /// The key was used before for something else; nothing was written. Use another key.
+    #[error("idempotency key {key} was used before with other content")]
+    KeyReused {
+        /// The key.
+        key: IdempotencyKey,
+    },
+    /// One append holds the same event id twice; nothing was written. Draw one id per event.
+    #[error("event id {0} stands twice in one append")]
+    DuplicateEventId(EventId),
+    /// A payload or its metadata is refused; nothing was written.
+    #[error("event {index} of the append is refused")]
+    InvalidPayload {
+        /// Which event, counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: InvalidPayload,
+    },
+    /// The database refused the call as malformed; nothing was written. The text says which part.
+    #[error("append refused: {0}")]
+    Malformed(String),
+    /// The transaction met another one (40001, 40P01); nothing was written. Begin a new transaction, reload
+    /// and append again.
+    #[error("append to {0} met a concurrent transaction")]
+    Serialization(StreamName, #[source] StorageError),
+    /// The log's sequence lies behind its events; nothing was written, nothing will be until
+    /// `annals db repair` has run.
+    #[error("log needs repair: {0}")]
+    NeedsRepair(String),
+    /// The storage could not be reached; nothing was written. Try again later.
+    #[error("event store is not available")]
+    Unavailable(#[source] StorageError),
+    /// The connection broke before the append was answered: the events may be there. Retry with the same
+    /// idempotency key or, at `NoStream` or an exact version, the same events: what is stored already is not
+    /// stored twice.
+    #[error("append to {0} may or may not have happened")]
+    OutcomeUnknown(StreamName, #[source] StorageError),
+    /// The database failed in another way; nothing was written.
+    #[error("append to {0} failed")]
+    Storage(StreamName, #[source] StorageError),
+}
+
+impl AppendError {
+    /// True where the caller should reload the stream and decide anew.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::WrongVersion { .. } | Self::StreamNotFound(_))
+    }
+
+    /// True where the same append may succeed later, unchanged.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Serialization(..) | Self::Unavailable(_) | Self::OutcomeUnknown(..))
+    }
+}

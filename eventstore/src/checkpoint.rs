@@ -1,0 +1,29 @@
+//! Checkpoints: how far a consumer has come.
+
+use uuid::Uuid;
+
+use crate::event::EventId;
+use crate::position::GlobalPosition;
+
+/// Which log a position belongs to. A log that was restored or failed over gets a new lineage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lineage(pub Uuid);
+
+/// How far a consumer has come in one log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The log the position belongs to.
+    pub lineage: Lineage,
+    /// Everything up to here is done.
+    pub position: GlobalPosition,
+    /// The last event that was done, if there was any.
+    pub event_id: Option<EventId>,
+}
+
+/// One slot of a consumer: events are dealt to slots by a key, and each slot has its own checkpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub u16);
+
+/// The right to move a checkpoint: a number that rises with each owner, so that an old owner is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseEpoch(pub i64);

@@ -1,0 +1,166 @@
+//! Repetitions: recognised by their ids at a version, and by a key for ever.
+
+use crate::append::{Append, AppendError, Appended};
+use crate::conformance::failure::{CaseResult, ensure, ensure_eq, ensure_matches};
+use crate::conformance::given::{append, counted, counted_to, stream, whole_stream};
+use crate::conformance::harness::StoreHarness;
+use crate::event::{EventId, NewEvent};
+use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::store::EventStore;
+use crate::version::{ExpectedVersion, Version};
+
+/// Sends an append again, and fails unless it stores nothing and answers as it did at first.
+async fn ensure_repeated<S: EventStore>(
+    store: &S,
+    repeated: &Append,
+    first: Appended,
+    told: &str,
+) -> CaseResult {
+    let again = store.append(repeated.clone()).await?;
+    ensure_eq!(again, Appended { already_applied: true, ..first }, "{told}: receipt of the repetition");
+    Ok(())
+}
+
+/// The same events as a writer would make them anew: other ids, same content.
+fn decided_again(events: &[NewEvent]) -> Vec<NewEvent> {
+    events.iter().map(|event| event.clone().with_id(EventId::new())).collect()
+}
+
+/// 13: the same events at the same version are stored once; a repetition returns the first receipt, even
+/// when the stream has moved on.
+pub async fn a_repetition_by_its_ids_returns_the_first_receipt<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    let creating = append("thing-1", 2).expecting(ExpectedVersion::NoStream);
+    let created = store.append(creating.clone()).await?;
+    let going_on = append("thing-1", 3).expecting(created.to_version);
+    ensure_repeated(&store, &creating, created, "at no stream").await?;
+
+    let went_on = store.append(going_on.clone()).await?;
+
+    ensure_repeated(&store, &going_on, went_on, "at version 2").await?;
+    store.append(append("other-1", 1)).await?;
+    store.append(append("thing-1", 1)).await?;
+    ensure_repeated(&store, &creating, created, "at no stream, after later appends").await?;
+    ensure_repeated(&store, &going_on, went_on, "at version 2, after later appends").await?;
+    ensure_eq!(whole_stream(&store, &stream("thing-1")).await?.len(), 6, "events in the stream");
+    Ok(())
+}
+
+/// 13: at a version that is gone, only exactly the events that stand there are a repetition: fewer ids in
+/// common, one more event or another order are a conflict.
+pub async fn events_that_are_only_partly_the_same_are_a_conflict<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    let events = counted_to(3);
+    store.append(append("thing-1", 1)).await?;
+    let at_one = |events: &[NewEvent]| {
+        Append::to(stream("thing-1"), events.to_vec()).expecting(ExpectedVersion::Exact(Version::FIRST))
+    };
+    store.append(at_one(&events)).await?;
+
+    let [one, two, three] = [&events[0], &events[1], &events[2]].map(Clone::clone);
+    for (told, other) in [
+        ("the last id differs", vec![one.clone(), two.clone(), counted(3)]),
+        ("the first id differs", vec![counted(1), two.clone(), three.clone()]),
+        ("one event more", vec![one.clone(), two.clone(), three.clone(), counted(4)]),
+        ("the order differs", vec![two.clone(), one, three.clone()]),
+        ("they begin later", vec![two, three]),
+    ] {
+        let refused = store.append(at_one(&other)).await;
+        ensure_matches!(refused, Err(AppendError::WrongVersion { .. }), "{told}");
+    }
+    let before_them = Append::to(stream("thing-1"), events).expecting(ExpectedVersion::NoStream);
+    let refused = store.append(before_them).await;
+    ensure_matches!(refused, Err(AppendError::WrongVersion { .. }), "the same events at another version");
+    ensure_eq!(whole_stream(&store, &stream("thing-1")).await?.len(), 4, "events in the stream");
+    Ok(())
+}
+
+/// 13: a key recognises a repetition whatever version it expects and whatever ids its events have, and
+/// before the version is looked at.
+pub async fn a_key_recognises_a_repetition_in_every_mode<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    store.append(append("thing-1", 1)).await?;
+    let modes = [ExpectedVersion::Any, ExpectedVersion::StreamExists, Version::NONE.advance(5).into()];
+    for (n, mode) in modes.into_iter().enumerate() {
+        let keyed = append("thing-1", 2).expecting(mode).with_key(format!("command {n}").as_str());
+        let first = store.append(keyed.clone()).await?;
+        ensure!(!first.already_applied, "{mode}: a new key says that it was used before");
+        ensure_repeated(&store, &keyed, first, &format!("{mode}")).await?;
+
+        let anew = Append { events: decided_again(&keyed.events), ..keyed };
+        for other in [mode, ExpectedVersion::NoStream, Version::NONE.advance(99).into()] {
+            let told = format!("{mode}, decided again expecting {other}");
+            ensure_repeated(&store, &anew.clone().expecting(other), first, &told).await?;
+        }
+    }
+
+    let creating = append("thing-2", 1).expecting(ExpectedVersion::NoStream).with_key(IdempotencyKey::new());
+    let first = store.append(creating.clone()).await?;
+    let anew = Append { events: decided_again(&creating.events), ..creating };
+    ensure_repeated(&store, &anew, first, "no stream, decided again").await?;
+    ensure_eq!(whole_stream(&store, &stream("thing-1")).await?.len(), 7, "events in the stream");
+    Ok(())
+}
+
+/// 13: a key that comes back with another stream, other types or other data is refused, in every mode.
+pub async fn a_key_used_for_something_else_is_refused<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    let key = IdempotencyKey::from("command");
+    let first = append("thing-1", 2).with_key(key);
+    store.append(first.clone()).await?;
+
+    let other_type = || NewEvent::new("recounted", &serde_json::json!({"n": 2}));
+    for (told, other) in [
+        ("another stream", append("thing-2", 2).with_key(key)),
+        ("fewer events", append("thing-1", 1).with_key(key)),
+        ("more events", append("thing-1", 3).with_key(key)),
+        ("other data", Append::to(stream("thing-1"), [counted(1), counted(3)]).with_key(key)),
+        ("another type", Append::to(stream("thing-1"), [counted(1), other_type()?]).with_key(key)),
+        ("another order", Append::to(stream("thing-1"), [counted(2), counted(1)]).with_key(key)),
+        ("another fingerprint", first.clone().with_fingerprint(Fingerprint::of("other"))),
+        ("at no stream", append("thing-2", 2).with_key(key).expecting(ExpectedVersion::NoStream)),
+    ] {
+        let refused = store.append(other).await;
+        let named = ensure_matches!(refused, Err(AppendError::KeyReused { key }) => key, "{told}");
+        ensure_eq!(named, key, "{told}: the key that is named");
+    }
+
+    ensure_eq!(whole_stream(&store, &stream("thing-1")).await?.len(), 2, "events in the stream");
+    Ok(())
+}
+
+/// 13: with a fingerprint of the caller's, that alone tells a repetition from something else.
+pub async fn a_key_is_compared_by_the_fingerprint_that_is_given<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    let command = Fingerprint::of("deposit 10");
+    let keyed = append("thing-1", 1).with_key("command").with_fingerprint(command);
+    let first = store.append(keyed).await?;
+
+    let decided_differently = append("thing-1", 4).with_key("command").with_fingerprint(command);
+    ensure_repeated(&store, &decided_differently, first, "same command, other events").await?;
+
+    let other_command = append("thing-1", 1).with_key("command").with_fingerprint(Fingerprint::of("x"));
+    let refused = store.append(other_command).await;
+    ensure_matches!(refused, Err(AppendError::KeyReused { .. }), "other command, same events");
+    let refused = store.append(append("thing-1", 1).with_key("command")).await;
+    ensure_matches!(refused, Err(AppendError::KeyReused { .. }), "same events, no fingerprint");
+    Ok(())
+}
+
+/// 13: a refused append leaves its key free for the next try.
+pub async fn a_key_of_a_refused_append_is_free<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    let early = append("thing-1", 1).with_key("command").expecting(ExpectedVersion::StreamExists);
+    let refused = store.append(early.clone()).await;
+    ensure_matches!(refused, Err(AppendError::StreamNotFound(_)), "the append to a missing stream");
+    let early_at_two = early.clone().expecting(Version::NONE.advance(2));
+    let refused = store.append(early_at_two).await;
+    ensure_matches!(refused, Err(AppendError::WrongVersion { .. }), "the append at a wrong version");
+
+    let created = store.append(append("thing-1", 3)).await?;
+    let stored = store.append(early).await?;
+
+    ensure!(!stored.already_applied, "the refused append used up its key");
+    ensure_eq!(stored.from_version, created.to_version.next(), "version of the keyed append");
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! The cases, by what they are about. The doc line of each is its promise in full; [`CASES`] has the table.
+//!
+//! [`CASES`]: crate::conformance::CASES
+#![expect(clippy::missing_errors_doc, reason = "every case fails for the one reason its name tells")]
+
+mod append;
+mod concurrency;
+mod expectation;
+mod idempotency;
+mod immutability;
+mod log;
+mod order;
+mod payload;
+mod read;
+mod streams;
+mod visibility;
+
+pub use append::*;
+pub use concurrency::*;
+pub use expectation::*;
+pub use idempotency::*;
+pub use immutability::*;
+pub use log::*;
+pub use order::*;
+pub use payload::*;
+pub use read::*;
+pub use streams::*;
+pub use visibility::*;

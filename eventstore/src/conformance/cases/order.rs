@@ -1,0 +1,131 @@
+//! The order of the log while many write: whole appends, their own order, and rising versions.
+
+use std::collections::HashMap;
+
+use tokio::task::JoinSet;
+
+use crate::append::Append;
+use crate::conformance::failure::{CaseFailure, CaseResult, ensure, ensure_eq};
+use crate::conformance::follower::Follower;
+use crate::conformance::given::{append, ids_of, stream, versions_of, within};
+use crate::conformance::harness::StoreHarness;
+use crate::conformance::order::ensure_log_order;
+use crate::event::EventId;
+use crate::position::GlobalPosition;
+use crate::store::EventStore;
+
+const WRITERS: usize = 4;
+const APPENDS_OF_EACH: usize = 25;
+const EVENTS_OF_EACH: usize = 5;
+
+/// A page as a follower got it: the ids of its events.
+type PageIds = Vec<EventId>;
+
+/// What a follower saw of a number of writers, and what they wrote.
+struct Followed<S> {
+    follower: Follower<S>,
+    pages: Vec<PageIds>,
+    written: Vec<Append>,
+}
+
+/// Lets writers append to a stream each says, while a follower reads along from the first event to the last.
+async fn follow_writers<S: EventStore>(
+    store: &S,
+    stream_of: impl Fn(usize) -> String,
+) -> CaseResult<Followed<S>> {
+    let mut written = Vec::new();
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let appends: Vec<_> =
+            (0..APPENDS_OF_EACH).map(|_| append(&stream_of(writer), EVENTS_OF_EACH)).collect();
+        written.extend(appends.iter().cloned());
+        let store = store.clone();
+        writers.spawn(async move {
+            let mut end = GlobalPosition::START;
+            for append in appends {
+                end = store.append(append).await?.to_position.max(end);
+            }
+            Ok::<_, CaseFailure>(end)
+        });
+    }
+
+    let mut follower = Follower::of(store.clone()).page_events(100_000);
+    let mut pages: Vec<PageIds> = Vec::new();
+    let following = async {
+        // Reading does not stop before the writers did: pages meet appends at every step.
+        let mut end = GlobalPosition::START;
+        while !writers.is_empty() || follower.cursor() < end {
+            let page = follower.page().await?;
+            pages.push(page.iter().map(|event| event.id).collect());
+            while let Some(ended) = writers.try_join_next() {
+                end = ended??.max(end);
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    };
+    within(following, "a follower reaches the last event of the writers").await?;
+    Ok(Followed { follower, pages, written })
+}
+
+/// 38: the events of one append come together in one page, and once.
+pub async fn events_of_one_append_are_delivered_together_and_once<H: StoreHarness>(
+    harness: &H,
+) -> CaseResult {
+    let store = harness.store();
+
+    let followed = follow_writers(&store, |writer| format!("thing-{writer}")).await?;
+
+    let mut page_of = HashMap::new();
+    for (page, ids) in followed.pages.iter().enumerate() {
+        for id in ids {
+            ensure!(page_of.insert(*id, page).is_none(), "event {id} was delivered twice");
+        }
+    }
+    for append in &followed.written {
+        let pages: Vec<_> = append.events.iter().map(|event| page_of.get(&event.id)).collect();
+        ensure!(pages[0].is_some(), "an append to {} was never delivered", append.stream);
+        ensure!(
+            pages.iter().all(|page| *page == pages[0]),
+            "an append to {} came on pages {pages:?}",
+            append.stream
+        );
+    }
+    ensure_eq!(page_of.len(), WRITERS * APPENDS_OF_EACH * EVENTS_OF_EACH, "events delivered");
+    Ok(())
+}
+
+/// 39: events of one append keep their order in the log, whoever else writes.
+pub async fn events_of_one_append_keep_their_order<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+
+    let followed = follow_writers(&store, |writer| format!("thing-{}", writer % 2)).await?;
+
+    let seen = &followed.follower.seen;
+    let place_of: HashMap<_, _> = seen.iter().enumerate().map(|(place, event)| (event.id, place)).collect();
+    for append in &followed.written {
+        let places: Vec<_> = ids_of(&append.events).iter().map(|id| place_of.get(id)).collect();
+        ensure!(
+            places.iter().all(Option::is_some) && places.is_sorted(),
+            "events of one append to {} stand at {places:?} of the log",
+            append.stream
+        );
+    }
+    Ok(())
+}
+
+/// 40: in the order of the log the versions of every stream are 1, 2, 3, …, however many write to it.
+pub async fn versions_rise_in_the_order_of_the_log<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+
+    let followed = follow_writers(&store, |writer| format!("hot-{}", writer % 2)).await?;
+
+    let seen = &followed.follower.seen;
+    ensure_log_order(seen)?;
+    for name in ["hot-0", "hot-1"] {
+        let of_stream: Vec<_> = seen.iter().filter(|event| event.stream == stream(name)).cloned().collect();
+        let dense: Vec<_> = (1..=i64::try_from(WRITERS / 2 * APPENDS_OF_EACH * EVENTS_OF_EACH)?).collect();
+        ensure_eq!(versions_of(&of_stream), dense, "versions of {name} in the order of the log");
+    }
+    Ok(())
+}

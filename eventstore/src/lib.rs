@@ -1,0 +1,54 @@
+//! The log of Annals: an append-only event store with optimistic version checks.
+//!
+//! Events stand in streams; every stream counts its events from version 1; all streams together form one
+//! log whose positions readers follow. Nothing is skipped, nothing comes twice.
+//!
+//! - Write with [`EventStore::append`], read with [`EventStore::read_stream`] and [`EventStore::read_log`].
+//! - [`PostgresStore`] keeps the log in PostgreSQL 15 or later, [`MemoryStore`] in memory for tests.
+//! - [`Subscription`] follows the log; [`EventHandler`] is what a projection runner hosts.
+//! - [`Event`] carries a domain's own enum into the log and back.
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
+mod append;
+mod checkpoint;
+mod codec;
+mod event;
+mod handler;
+mod idempotency;
+mod memory;
+mod metadata;
+mod payload;
+mod position;
+pub mod postgres;
+mod read;
+mod store;
+mod stream;
+mod subscription;
+mod version;
+mod wakeup;
+
+#[cfg(feature = "testing")]
+pub mod conformance;
+
+pub use append::{Append, AppendError, Appended, StorageError};
+pub use checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
+pub use codec::{DecodeError, EncodeError, Event};
+pub use event::{
+    EVENT_TYPE_BYTES_MAX, EventId, EventType, InvalidEvent, InvalidEventType, InvalidSchemaVersion, NewEvent,
+    RecordedEvent, SchemaVersion,
+};
+pub use handler::{Batch, EventHandler, HandlerError, HandlerFuture};
+pub use idempotency::{Fingerprint, IdempotencyKey};
+pub use memory::MemoryStore;
+pub use metadata::{CausationId, CorrelationId, Metadata};
+pub use payload::{InvalidPayload, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX, Payload};
+pub use position::{GlobalPosition, InvalidPosition};
+pub use postgres::PostgresStore;
+pub use read::{
+    Direction, LogPage, LogQuery, PAGE_EVENTS_DEFAULT, ReadError, StreamInfo, StreamListQuery, StreamQuery,
+};
+pub use store::EventStore;
+pub use stream::{Category, InvalidStreamName, STREAM_NAME_BYTES_MAX, StreamName, StreamNameFault};
+pub use subscription::{Subscription, SubscriptionPage};
+pub use version::{ExpectedVersion, NegativeVersion, Version};
+pub use wakeup::{WakeupSource, Wakeups, WokenBy};

@@ -1,0 +1,45 @@
+//! What the log in memory consists of.
+//!
+//! Guarantees: position n is the n-th event; version v of a stream is the v-th event of its list.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::append::Appended;
+use crate::event::RecordedEvent;
+use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::position::GlobalPosition;
+use crate::stream::StreamName;
+use crate::version::Version;
+
+/// All events in the order of the log, and two indexes over them.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// Every event, by rising position.
+    pub(super) events: Vec<RecordedEvent>,
+    /// For each stream where its events stand in `events`, by rising version; in byte order of the names.
+    pub(super) streams: BTreeMap<StreamName, Vec<usize>>,
+    /// Every key that was ever used: what for, and what came of it.
+    pub(super) keys: HashMap<IdempotencyKey, (Fingerprint, Appended)>,
+}
+
+impl Log {
+    /// The position of the last event.
+    pub(super) fn head(&self) -> GlobalPosition {
+        self.events.last().map_or(GlobalPosition::START, |event| event.position)
+    }
+
+    /// The position of the event that is stored next.
+    pub(super) fn next_position(&self) -> GlobalPosition {
+        GlobalPosition::recorded(i64::try_from(self.events.len() + 1).expect("memory ends before i64"))
+    }
+
+    /// The indexes of a stream's events; none when there is no such stream.
+    pub(super) fn stream(&self, name: &StreamName) -> &[usize] {
+        self.streams.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The version of a stream with so many events.
+pub(super) fn version_of(indexes: &[usize]) -> Version {
+    Version::NONE.advance(indexes.len() as u64)
+}

@@ -1,0 +1,10 @@
+//! The log in memory: the same promises as the PostgreSQL adapter, for tests and first steps.
+//!
+//! Leaves to others: everything that outlives the process.
+
+mod append;
+mod log;
+mod read;
+mod store;
+
+pub use store::MemoryStore;

@@ -1,0 +1,145 @@
+//! The handle: takes the lock, lets `append` and `read` work on the log, wakes readers afterwards.
+//!
+//! Guarantees: the lock is held for the length of one plain function and never across an `await`.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::append::{Append, AppendError, Appended};
+use crate::event::RecordedEvent;
+use crate::memory::append::append;
+use crate::memory::log::Log;
+use crate::memory::read::{list_streams, read_log, read_stream, stream_info};
+use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
+use crate::store::EventStore;
+use crate::stream::StreamName;
+use crate::wakeup::{WakeupSource, Wakeups};
+
+const POLL_INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
+
+/// A log in memory that keeps every promise of the PostgreSQL one, except that it ends with the process.
+///
+/// Clones are handles to the same log. Appends go one after another, so every event is settled at once.
+///
+/// # Examples
+///
+/// ```
+/// # use annals_eventstore::{Append, EventStore, ExpectedVersion, MemoryStore, NewEvent, StreamQuery};
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new();
+/// let opened = NewEvent::new("account-opened", &serde_json::json!({"owner": "Ada"}))?;
+///
+/// store.append(Append::to("account-7".parse()?, [opened]).expecting(ExpectedVersion::NoStream)).await?;
+///
+/// let events = store.read_stream(&"account-7".parse()?, StreamQuery::forward()).await?;
+/// assert_eq!(events[0].event_type.as_str(), "account-opened");
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(example())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    log: Arc<Mutex<Log>>,
+    wakeups: WakeupSource,
+    poll_interval: Duration,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// Makes an empty log.
+    pub fn new() -> Self {
+        Self { log: Arc::default(), wakeups: WakeupSource::default(), poll_interval: POLL_INTERVAL_DEFAULT }
+    }
+
+    /// Sets how long [`EventStore::wakeups`] of this handle and its clones wait without a hint; 1 s unless
+    /// told otherwise.
+    #[must_use]
+    pub fn with_poll_interval(self, poll_interval: Duration) -> Self {
+        Self { poll_interval, ..self }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().expect("nothing panics while it holds the log")
+    }
+}
+
+impl EventStore for MemoryStore {
+    async fn append(&self, request: Append) -> Result<Appended, AppendError> {
+        let appended = append(&mut self.log(), request)?;
+        if !appended.is_empty() && !appended.already_applied {
+            self.wakeups.wake();
+        }
+        Ok(appended)
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        query: StreamQuery,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        read_stream(&self.log(), stream, query)
+    }
+
+    async fn read_log(&self, query: LogQuery) -> Result<LogPage, ReadError> {
+        Ok(read_log(&self.log(), query))
+    }
+
+    async fn stream_info(&self, stream: &StreamName) -> Result<StreamInfo, ReadError> {
+        stream_info(&self.log(), stream)
+    }
+
+    async fn list_streams(&self, query: StreamListQuery) -> Result<Vec<StreamInfo>, ReadError> {
+        Ok(list_streams(&self.log(), &query))
+    }
+
+    fn wakeups(&self) -> Wakeups {
+        self.wakeups.subscribe(self.poll_interval)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::NewEvent;
+    use crate::version::{ExpectedVersion, Version};
+    use crate::wakeup::WokenBy;
+
+    fn happened() -> Append {
+        Append::to("thing-1".parse().unwrap(), [NewEvent::new("happened", &1).unwrap()])
+    }
+
+    /// A store whose readers only wake up through hints: without one the test would hang, not pass late.
+    fn store() -> MemoryStore {
+        MemoryStore::new().with_poll_interval(Duration::from_secs(3600))
+    }
+
+    #[tokio::test]
+    async fn an_append_wakes_readers_that_waited_or_wait_next() {
+        let store = store();
+        let mut hints = store.wakeups();
+
+        store.clone().append(happened()).await.unwrap();
+
+        assert_eq!(hints.next().await, WokenBy::Notification);
+    }
+
+    #[tokio::test]
+    async fn an_append_that_stores_nothing_wakes_nobody() {
+        let store = store();
+        let retried = happened().expecting(ExpectedVersion::NoStream);
+        store.append(retried.clone()).await.unwrap();
+        let mut hints = store.clone().with_poll_interval(Duration::ZERO).wakeups();
+
+        store.append(retried).await.unwrap();
+        store.append(Append::to("thing-1".parse().unwrap(), [])).await.unwrap();
+        store.append(happened().expecting(Version::NONE)).await.expect_err("the stream exists");
+
+        assert_eq!(hints.next().await, WokenBy::Poll);
+    }
+}

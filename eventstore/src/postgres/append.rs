@@ -1,0 +1,104 @@
+//! The append: one call, one statement, one round trip.
+//!
+//! Guarantees
+//! - versions of a stream are 1, 2, 3, … without a gap;
+//! - either all events of a call are stored or none;
+//! - a receipt is given only after the end of the statement was read: outside of a caller's transaction that
+//!   is after its commit.
+//!
+//! Leaves to others: retrying, waking subscribers (`wake`).
+
+use deadpool_postgres::Client;
+use tokio_postgres::{GenericClient, Row, Statement, Transaction};
+use uuid::Uuid;
+
+use super::fault::{append_error, unprepared_append};
+use super::json::JsonText;
+use super::statements::Statements;
+use crate::append::{Append, AppendError, Appended};
+use crate::payload::Payload;
+use crate::position::GlobalPosition;
+use crate::version::Version;
+
+/// Appends in a transaction of its own.
+pub(super) async fn append(
+    client: &Client,
+    statements: &Statements,
+    append: &Append,
+) -> Result<Appended, AppendError> {
+    let statement = client.prepare_cached(&statements.append).await.map_err(unprepared_append)?;
+    send(&***client, &statement, append).await
+}
+
+/// Appends in a caller's transaction.
+pub(super) async fn append_in(
+    transaction: &Transaction<'_>,
+    statements: &Statements,
+    append: &Append,
+) -> Result<Appended, AppendError> {
+    let statement = transaction.prepare(&statements.append).await.map_err(unprepared_append)?;
+    send(transaction, &statement, append).await
+}
+
+/// Sends one append and waits for its end.
+async fn send(
+    client: &impl GenericClient,
+    statement: &Statement,
+    append: &Append,
+) -> Result<Appended, AppendError> {
+    let metadata = encode_metadata(append)?;
+    let ids: Vec<Uuid> = append.events.iter().map(|event| event.id.as_uuid()).collect();
+    let types: Vec<&str> = append.events.iter().map(|event| event.event_type.as_str()).collect();
+    let schema_versions: Vec<i32> = append.events.iter().map(|event| event.schema_version.get()).collect();
+    let data: Vec<JsonText<'_>> = append.events.iter().map(|event| JsonText(event.data.as_str())).collect();
+    let metadata: Vec<Option<JsonText<'_>>> =
+        metadata.iter().map(|json| json.as_ref().map(|json| JsonText(json.as_str()))).collect();
+    let key = append.key.map(|key| key.as_uuid());
+    let fingerprint = append.fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
+
+    // `query` reads to the end: a row can arrive and the commit behind it still fail.
+    let rows = client
+        .query(
+            statement,
+            &[
+                &append.stream.as_str(),
+                &append.expected.as_sql(),
+                &ids,
+                &types,
+                &schema_versions,
+                &data,
+                &metadata,
+                &key,
+                &fingerprint,
+            ],
+        )
+        .await
+        .and_then(|rows| rows.first().map(receipt).transpose());
+    match rows {
+        Ok(Some(receipt)) => Ok(receipt),
+        Ok(None) => Err(AppendError::Malformed("the append function gave no receipt".to_owned())),
+        Err(error) => Err(append_error(append, error)),
+    }
+}
+
+fn encode_metadata(append: &Append) -> Result<Vec<Option<Payload>>, AppendError> {
+    append
+        .events
+        .iter()
+        .enumerate()
+        .map(|(index, event)| {
+            event.metadata.encode().map_err(|source| AppendError::InvalidPayload { index, source })
+        })
+        .collect()
+}
+
+fn receipt(row: &Row) -> Result<Appended, tokio_postgres::Error> {
+    let version = |column| row.try_get(column).map(|n: i64| Version::try_from(n).unwrap_or_default());
+    Ok(Appended {
+        from_version: version(0)?,
+        to_version: version(1)?,
+        from_position: GlobalPosition::recorded(row.try_get(2)?),
+        to_position: GlobalPosition::recorded(row.try_get(3)?),
+        already_applied: row.try_get(4)?,
+    })
+}

@@ -1,0 +1,180 @@
+//! Checkpoints in PostgreSQL: claimed under a new epoch, moved in the transaction of the read model.
+//!
+//! Guarantees: a checkpoint moves only from where its owner left it, and only for its last owner. Whoever
+//! was overtaken finds out by the update itself, and its batch rolls back.
+
+use std::sync::Arc;
+
+use deadpool_postgres::Pool;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Transaction};
+
+use super::fault::is_transient;
+use super::statements::Statements;
+use super::store::PostgresStore;
+use crate::checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
+use crate::event::EventId;
+use crate::position::GlobalPosition;
+
+/// Who keeps a checkpoint: a consumer's name and the version of what it builds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Consumer {
+    /// Its name, such as `balances`.
+    pub name: String,
+    /// Counts up when it has to build anew.
+    pub version: i32,
+}
+
+/// A checkpoint that is ours until somebody claims it after us.
+#[derive(Debug)]
+pub struct ClaimedCheckpoint {
+    consumer: Consumer,
+    partition: Partition,
+    epoch: LeaseEpoch,
+    checkpoint: Checkpoint,
+    statements: Arc<Statements>,
+}
+
+impl CheckpointError {
+    /// True where the same attempt may succeed later, unchanged.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Database(error) => is_transient(error),
+            Self::TakenOver { .. } | Self::Diverged { .. } => false,
+        }
+    }
+}
+
+/// Why a checkpoint was not claimed or moved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// Another owner has taken over. Roll back and stop.
+    #[error("checkpoint of {consumer} was taken over by another owner")]
+    TakenOver {
+        /// The consumer's name.
+        consumer: String,
+    },
+    /// The checkpoint belongs to another log than the one that is read. Nothing was changed.
+    #[error("checkpoint of {consumer} belongs to log {checkpoint:?}, this is log {log:?}")]
+    Diverged {
+        /// The consumer's name.
+        consumer: String,
+        /// The log the checkpoint was made on.
+        checkpoint: Lineage,
+        /// The log that is read.
+        log: Lineage,
+    },
+    /// No connection could be had. Nothing was changed.
+    #[error("no connection for the checkpoint")]
+    Unavailable(#[from] deadpool_postgres::PoolError),
+    /// The database failed.
+    #[error("checkpoint cannot be read or written")]
+    Database(#[from] tokio_postgres::Error),
+}
+
+impl ClaimedCheckpoint {
+    /// Claims a slot, beginning its checkpoint where there is none. Owners before us are refused from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Diverged`] when it belongs to another log, or a fault of the database.
+    pub async fn claim(
+        store: &PostgresStore,
+        read_models: &Pool,
+        consumer: Consumer,
+        partition: Partition,
+    ) -> Result<Self, CheckpointError> {
+        let client = read_models.get().await?;
+        let statements = Arc::clone(store.statements());
+        let statement = client.prepare_cached(&statements.claim_checkpoint).await?;
+        let row = client
+            .query_one(
+                &statement,
+                &[&consumer.name, &consumer.version, &i32::from(partition.0), &store.lineage().0],
+            )
+            .await?;
+        let checkpoint = checkpoint(&row)?;
+        if checkpoint.lineage != store.lineage() {
+            let (consumer, log) = (consumer.name, store.lineage());
+            return Err(CheckpointError::Diverged { consumer, checkpoint: checkpoint.lineage, log });
+        }
+        Ok(Self { consumer, partition, epoch: LeaseEpoch(row.try_get(3)?), checkpoint, statements })
+    }
+
+    /// Returns how far the consumer has come.
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.checkpoint
+    }
+
+    /// Returns the right under which the checkpoint is held.
+    pub fn epoch(&self) -> LeaseEpoch {
+        self.epoch
+    }
+
+    /// Returns the slot.
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// Moves the checkpoint in a transaction. Call [`ClaimedCheckpoint::moved`] once that has committed.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::TakenOver`] when another owner came; the caller must roll back.
+    pub async fn advance(
+        &self,
+        transaction: &Transaction<'_>,
+        to: GlobalPosition,
+        event_id: Option<EventId>,
+    ) -> Result<Checkpoint, CheckpointError> {
+        let changed = transaction
+            .execute(
+                &*self.statements.advance_checkpoint,
+                &[
+                    &self.consumer.name,
+                    &self.consumer.version,
+                    &i32::from(self.partition.0),
+                    &self.epoch.0,
+                    &i64::from(self.checkpoint.position),
+                    &i64::from(to),
+                    &event_id.map(EventId::as_uuid),
+                ],
+            )
+            .await?;
+        if changed == 0 {
+            return Err(CheckpointError::TakenOver { consumer: self.consumer.name.clone() });
+        }
+        Ok(Checkpoint { position: to, event_id: event_id.or(self.checkpoint.event_id), ..self.checkpoint })
+    }
+
+    /// Remembers where the checkpoint is after its transaction has committed.
+    pub fn moved(&mut self, checkpoint: Checkpoint) {
+        self.checkpoint = checkpoint;
+    }
+
+    /// Reads the checkpoint again, after a commit whose outcome is unknown.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::TakenOver`] when another owner came.
+    pub async fn reload(&mut self, read_models: &Pool) -> Result<(), CheckpointError> {
+        let client = read_models.get().await?;
+        let key: [&(dyn ToSql + Sync); 4] =
+            [&self.consumer.name, &self.consumer.version, &i32::from(self.partition.0), &self.epoch.0];
+        let Some(row) = client.query_opt(&*self.statements.reload_checkpoint, &key).await? else {
+            return Err(CheckpointError::TakenOver { consumer: self.consumer.name.clone() });
+        };
+        self.checkpoint = checkpoint(&row)?;
+        Ok(())
+    }
+}
+
+fn checkpoint(row: &Row) -> Result<Checkpoint, tokio_postgres::Error> {
+    Ok(Checkpoint {
+        lineage: Lineage(row.try_get(0)?),
+        position: GlobalPosition::recorded(row.try_get(1)?),
+        event_id: row.try_get::<_, Option<uuid::Uuid>>(2)?.map(EventId::from),
+    })
+}

@@ -1,0 +1,74 @@
+//! How a PostgreSQL store is set up.
+
+use std::time::Duration;
+
+use super::connect::{ConnectOptions, PoolOptions};
+use super::schema::SchemaName;
+
+/// How to reach a log and how to treat it. Fill in what differs from the default.
+///
+/// # Examples
+///
+/// ```
+/// # use annals_eventstore::postgres::{ConnectOptions, StoreConfig};
+/// let options: ConnectOptions = "postgres://ann@localhost/shop".parse()?;
+/// let config = StoreConfig { poll_interval: std::time::Duration::from_secs(5), ..StoreConfig::new(options) };
+/// # Ok::<(), annals_eventstore::postgres::InvalidConnectOptions>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Where the log is.
+    pub connect: ConnectOptions,
+    /// Where to LISTEN, when a pooler in transaction mode stands before the other; `connect` by default.
+    pub listen: Option<ConnectOptions>,
+    /// The log's schema; `annals` by default.
+    pub schema: SchemaName,
+    /// How many connections to use; 16 at most by default. Two more serve wake-ups.
+    pub pool: PoolOptions,
+    /// How long a reader waits for a wake-up before it looks by itself; 1 s by default. Every reader costs
+    /// the server one look per interval while nothing happens.
+    pub poll_interval: Duration,
+    /// Whether to send and to receive wake-ups; true by default. Without them readers poll.
+    pub notify: bool,
+    /// How long after a wake-up the next one waits, so that many appends share one; 2 ms by default.
+    pub notify_window: Duration,
+}
+
+impl StoreConfig {
+    /// The defaults, for the log behind `connect`.
+    pub fn new(connect: ConnectOptions) -> Self {
+        Self {
+            connect,
+            listen: None,
+            schema: SchemaName::default(),
+            pool: PoolOptions::default(),
+            poll_interval: Duration::from_secs(1),
+            notify: true,
+            notify_window: Duration::from_millis(2),
+        }
+    }
+
+    /// Checks the values against each other; reports every fault at once.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidStoreConfig`] lists them.
+    pub fn validate(&self) -> Result<(), InvalidStoreConfig> {
+        let faults: Vec<&'static str> = [
+            (self.pool.max_size == 0, "pool.max_size is 0: nothing could be asked"),
+            (self.poll_interval.is_zero(), "poll_interval is 0: readers would never rest"),
+        ]
+        .into_iter()
+        .filter_map(|(holds, fault)| holds.then_some(fault))
+        .collect();
+        if faults.is_empty() { Ok(()) } else { Err(InvalidStoreConfig { faults }) }
+    }
+}
+
+/// Values of a [`StoreConfig`] that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("store configuration is refused: {}", .faults.join("; "))]
+pub struct InvalidStoreConfig {
+    /// What is wrong, one sentence each.
+    pub faults: Vec<&'static str>,
+}

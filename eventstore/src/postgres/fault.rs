@@ -1,0 +1,115 @@
+//! What the database says, told as the errors of the ports.
+//!
+//! Guarantees: an append is called failed only when the server itself said so; a connection that broke
+//! without an answer leaves the outcome unknown.
+
+use std::error::Error as _;
+
+use deadpool_postgres::PoolError;
+use serde::Deserialize;
+use tokio_postgres::Error;
+use tokio_postgres::error::{DbError, SqlState};
+use uuid::Uuid;
+
+use crate::append::{Append, AppendError};
+use crate::read::ReadError;
+use crate::version::{ExpectedVersion, Version};
+
+/// Tells a failed append.
+pub(super) fn append_error(append: &Append, error: Error) -> AppendError {
+    let stream = append.stream.clone();
+    let Some(said) = error.as_db_error() else {
+        return AppendError::OutcomeUnknown(stream, error.into());
+    };
+    match said.code().code() {
+        "LG001" => wrong_version(append, said),
+        "LG002" => AppendError::StreamTombstoned(stream),
+        "LG003" if let Some(key) = append.key => AppendError::KeyReused { key },
+        "LG008" if let Some(detail) = detail::<DuplicateDetail>(said) => {
+            AppendError::DuplicateEventId(detail.event_id.into())
+        }
+        "LG004" | "LG005" | "22P02" | "22P05" => AppendError::Malformed(said.message().to_owned()),
+        "LG009" => AppendError::NeedsRepair(said.message().to_owned()),
+        // A position was drawn a second time: the sequence lies behind the events.
+        "23505" if said.constraint() == Some("events_pkey") => {
+            AppendError::NeedsRepair(said.message().to_owned())
+        }
+        "40001" | "40P01" => AppendError::Serialization(stream, error.into()),
+        // The server crashed under the statement: its commit may have reached the disk.
+        "57P02" => AppendError::OutcomeUnknown(stream, error.into()),
+        _ if is_unavailable(said.code()) => AppendError::Unavailable(error.into()),
+        _ => AppendError::Storage(stream, error.into()),
+    }
+}
+
+/// Tells why no statement was sent.
+pub(super) fn unsent_append(error: PoolError) -> AppendError {
+    AppendError::Unavailable(error.into())
+}
+
+/// Tells why an append could not even be prepared.
+pub(super) fn unprepared_append(error: Error) -> AppendError {
+    AppendError::Unavailable(error.into())
+}
+
+/// Tells a failed read.
+pub(super) fn read_error(error: Error) -> ReadError {
+    match error.as_db_error().map(DbError::code) {
+        Some(code) if code.code() == "LG006" => ReadError::WrongIsolation(error.into()),
+        Some(code) if !is_unavailable(code) => ReadError::Storage(error.into()),
+        _ => ReadError::Unavailable(error.into()),
+    }
+}
+
+/// Tells why no read was sent.
+pub(super) fn unsent_read(error: PoolError) -> ReadError {
+    ReadError::Unavailable(error.into())
+}
+
+/// True for SQLSTATEs that say: not now, and nothing was done.
+pub(super) fn is_unavailable(code: &SqlState) -> bool {
+    let code = code.code();
+    // Connection, insufficient resources, operator intervention other than a cancelled statement; read-only
+    // after a failover.
+    code.starts_with("08")
+        || code.starts_with("53")
+        || (code.starts_with("57P") && code != "57P02")
+        || code == "25006"
+}
+
+/// True where the same transaction may succeed later, unchanged: the connection broke, the server is not to
+/// be had, or another transaction was in the way.
+pub(super) fn is_transient(error: &Error) -> bool {
+    match error.code() {
+        Some(code) => is_unavailable(code) || matches!(code.code(), "40001" | "40P01" | "55P03" | "57P02"),
+        None => {
+            error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct VersionDetail {
+    actual: i64,
+}
+
+#[derive(Deserialize)]
+struct DuplicateDetail {
+    event_id: Uuid,
+}
+
+fn detail<'a, T: Deserialize<'a>>(said: &'a DbError) -> Option<T> {
+    serde_json::from_str(said.detail()?).ok()
+}
+
+fn wrong_version(append: &Append, said: &DbError) -> AppendError {
+    if append.expected == ExpectedVersion::StreamExists {
+        return AppendError::StreamNotFound(append.stream.clone());
+    }
+    let actual = detail::<VersionDetail>(said).and_then(|detail| Version::try_from(detail.actual).ok());
+    AppendError::WrongVersion {
+        stream: append.stream.clone(),
+        expected: append.expected,
+        actual: actual.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,85 @@
+-- The fence: how readers know which positions can still change.
+--
+-- A position is drawn inside the append transaction, so a lower one can become visible after a higher one.
+-- Before it draws, an appender therefore leaves a mark: a shared advisory lock whose number is the last
+-- position drawn so far. Readers go no further than the lowest mark. The lock ends with the transaction,
+-- whatever ends it; nothing here depends on time.
+--
+-- Takes milliseconds; only functions.
+
+-- The upper 16 bits of this log's advisory locks, from 1 to 32767.
+create function annals.fence_namespace() returns bigint
+language sql immutable parallel safe
+as $$ select 'annals'::regnamespace::oid::bigint % 32767 + 1 $$;
+
+-- Enters the fence, once in a transaction. The caller holds its stream rows and has drawn no position yet.
+create function annals.enter_fence() returns void
+language plpgsql
+as $$
+declare
+    -- Which transaction entered which log's fence. A setting left over by another transaction, or made by
+    -- hand, carries another number and is not believed; one savepoint takes setting and lock away together.
+    mark   constant text := pg_current_xact_id()::text || ':' || 'annals.events_position_seq'::regclass::oid;
+    marks  text := coalesce(current_setting('annals_log.fence', true), '');
+    last_drawn bigint;
+begin
+    if mark = any (string_to_array(marks, ' ')) then
+        return;
+    end if;
+    -- An untouched sequence says 1 without having given it out.
+    select case when is_called then last_value else 0 end into last_drawn
+    from annals.events_position_seq;
+    perform pg_advisory_xact_lock_shared((annals.fence_namespace() << 48) | last_drawn);
+    -- Other logs' marks of this transaction stay; marks of earlier ones are dropped.
+    if marks not like pg_current_xact_id()::text || ':%' then
+        marks := '';
+    end if;
+    perform set_config('annals_log.fence', ltrim(marks || ' ' || mark), true);
+end
+$$;
+
+-- Returns the highest settled position: nothing at or below it can appear any more.
+--
+-- Three steps, each seeing what the one before cannot have missed: the last position drawn, then the lowest
+-- mark, then (in the caller's next statement) the rows. Folded into one snapshot they would lose events,
+-- hence LG006 in any isolation level that has one snapshot for all.
+create function annals.head() returns bigint
+language plpgsql volatile
+as $$
+declare
+    last_drawn bigint;
+    fenced     bigint;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'the log cannot be read in %', current_setting('transaction_isolation')
+            using errcode = 'LG006', hint = 'read it in a READ COMMITTED transaction, or outside of any';
+    end if;
+
+    select case when is_called then last_value else 0 end into last_drawn
+    from annals.events_position_seq;
+
+    -- A mark counts when its transaction also holds a row lock on this log's streams: no other log and no
+    -- stranger's advisory lock can hold readers back. (A row lock not yet seen belongs to a position drawn
+    -- after the step above; one already gone belongs to rows that the next step sees.)
+    with locks as materialized (
+        select locktype, mode, relation, virtualtransaction, classid::bigint as high, objid::bigint as low
+        from pg_locks
+        where database = (select oid from pg_database where datname = current_database())
+          and granted
+          and (   locktype = 'advisory' and mode = 'ShareLock' and objsubid = 1
+               or locktype = 'relation' and mode = 'RowExclusiveLock')
+    )
+    select min(((mark.high & 65535) << 32) | mark.low) into fenced
+    from locks as mark
+    where mark.locktype = 'advisory'
+      and mark.high >> 16 = annals.fence_namespace()
+      and exists (
+          select from locks as appender
+          where appender.virtualtransaction = mark.virtualtransaction
+            and appender.relation = 'annals.streams'::regclass);
+
+    return least(last_drawn, fenced);
+end
+$$;
+
+comment on function annals.head() is 'the highest settled position of the log';

@@ -1,0 +1,261 @@
+-- The append: the only place where events enter the log.
+--
+-- Order inside one call: the stream's row (a wrong version ends here, before anything is drawn), the
+-- idempotency key, the fence, the positions. Versions of a stream are 1, 2, 3, … without a gap; all events
+-- of a call are stored or none.
+--
+-- Takes milliseconds; only functions.
+
+-- The receipt of an append that was stored before.
+create function annals.receipt_of(stored_stream bigint, first_stored bigint, last_stored bigint)
+returns table (from_version bigint, to_version bigint, from_position bigint, to_position bigint,
+               already_applied boolean)
+language sql stable
+as $$
+    select first_stored, last_stored,
+        (select e.position from annals.events as e where e.stream_id = stored_stream and e.version = first_stored),
+        (select e.position from annals.events as e where e.stream_id = stored_stream and e.version = last_stored),
+        true
+$$;
+
+-- The receipt stored under a key, or no row. LG003 when the key was used for something else.
+create function annals.receipt_under_key(key uuid, wanted bytea)
+returns table (from_version bigint, to_version bigint, from_position bigint, to_position bigint,
+               already_applied boolean)
+language plpgsql
+as $$
+declare
+    known annals.idempotency_keys;
+begin
+    select * into known from annals.idempotency_keys as k where k.idempotency_key = key;
+    if not found then
+        return;
+    end if;
+    if known.fingerprint <> wanted then
+        raise exception 'idempotency key % was used before with other content', key
+            using errcode = 'LG003', detail = json_build_object('idempotency_key', key)::text;
+    end if;
+    return query
+    select r.from_version, r.to_version, r.from_position, r.to_position, r.already_applied
+    from annals.receipt_of(known.stream_id, known.from_version, known.to_version) as r;
+end
+$$;
+
+-- Explains why a stream's row could not be moved: returns the receipt when the very same events stand
+-- already where this append wanted them, raises LG001 or LG002 – or returns no row when the expectation has
+-- come true meanwhile; then the row is locked, and asking again succeeds.
+create function annals.receipt_or_refusal(stream text, expected bigint, event_ids uuid[])
+returns table (from_version bigint, to_version bigint, from_position bigint, to_position bigint,
+               already_applied boolean)
+language plpgsql
+as $$
+declare
+    n      constant bigint := cardinality(event_ids);
+    there  annals.streams;
+    actual bigint := 0;
+    base   bigint;
+begin
+    select * into there from annals.streams as s where s.stream_name = stream for no key update;
+    if there.tombstoned_at is not null then
+        raise exception 'stream % is tombstoned', stream
+            using errcode = 'LG002', detail = json_build_object('stream', stream)::text;
+    end if;
+    if there.first_version <= there.version then
+        actual := there.version;
+    end if;
+
+    if expected >= 0 and there.stream_id is not null then
+        -- A stream that began again did so behind its first readable version.
+        foreach base in array case when expected > 0 then array[expected] else array[0, there.first_version - 1] end loop
+            if event_ids = (
+                select array_agg(e.event_id order by e.version) from annals.events as e
+                where e.stream_id = there.stream_id and e.version > base and e.version <= base + n)
+            then
+                return query
+                select r.from_version, r.to_version, r.from_position, r.to_position, r.already_applied
+                from annals.receipt_of(there.stream_id, base + 1, base + n) as r;
+                return;
+            end if;
+        end loop;
+    end if;
+
+    if expected = -2 or expected = actual or (expected = -4 and actual > 0) then
+        return;
+    end if;
+    raise exception 'stream % is at version %, expected was %', stream, actual, expected
+        using errcode = 'LG001',
+              detail = json_build_object('stream', stream, 'expected', expected, 'actual', actual)::text;
+end
+$$;
+
+-- Appends events to one stream, arrays in. What drivers call; annals.append is the same with JSON in.
+create function annals.append_events(
+    stream text, expected bigint,
+    event_ids uuid[], event_types text[], schema_versions integer[], payloads json[], metadatas json[],
+    idempotency_key uuid default null, fingerprint bytea default null,
+    out from_version bigint, out to_version bigint, out from_position bigint, out to_position bigint,
+    out already_applied boolean)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    n constant bigint := coalesce(cardinality(event_ids), 0);
+    target bigint;
+begin
+    if n <> 1 or annals.is_plain_append(stream, expected, event_ids[1], event_types[1], schema_versions[1],
+                                        payloads[1], metadatas[1]) is not true then
+        perform annals.check_append(stream, expected, event_ids, event_types, schema_versions, payloads, metadatas);
+    end if;
+    -- An asynchronous commit could be read by others, lost in a crash, and its positions drawn again.
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
+    if idempotency_key is not null then
+        fingerprint := coalesce(fingerprint, annals.fingerprint_of(stream, event_types, payloads));
+        select r.* from annals.receipt_under_key(idempotency_key, fingerprint) as r
+        into from_version, to_version, from_position, to_position, already_applied;
+        if found then
+            return;
+        end if;
+    end if;
+
+    -- Lock the stream's row and move its version, if it is what the caller expects.
+    loop
+        if expected = 0 then
+            insert into annals.streams as s (stream_name, version) values (stream, n)
+            on conflict do nothing
+            returning s.stream_id, s.version into target, to_version;
+            if target is null then
+                -- A deleted stream may begin again; its versions go on counting.
+                update annals.streams as s set version = s.version + n
+                where s.stream_name = stream and s.first_version > s.version and s.tombstoned_at is null
+                returning s.stream_id, s.version into target, to_version;
+            end if;
+        else
+            update annals.streams as s set version = s.version + n
+            where s.stream_name = stream and s.tombstoned_at is null
+              and (expected = -2 or s.first_version <= s.version and (expected = -4 or s.version = expected))
+            returning s.stream_id, s.version into target, to_version;
+            if target is null and expected = -2 then
+                insert into annals.streams as s (stream_name, version) values (stream, n)
+                on conflict (stream_name) do update set version = s.version + n where s.tombstoned_at is null
+                returning s.stream_id, s.version into target, to_version;
+            end if;
+        end if;
+        exit when target is not null;
+
+        select r.* from annals.receipt_or_refusal(stream, expected, event_ids) as r
+        into from_version, to_version, from_position, to_position, already_applied;
+        if found then
+            return;
+        end if;
+    end loop;
+    from_version := to_version - n + 1;
+
+    if idempotency_key is not null then
+        insert into annals.idempotency_keys (idempotency_key, stream_id, from_version, to_version, fingerprint)
+        values (append_events.idempotency_key, target, append_events.from_version, append_events.to_version,
+                append_events.fingerprint)
+        on conflict do nothing;
+        if not found then
+            -- The same append came twice at once and the other one was first: give the version back.
+            update annals.streams as s set version = s.version - n where s.stream_id = target;
+            delete from annals.streams as s where s.stream_id = target and s.version = 0;
+            select r.* from annals.receipt_under_key(idempotency_key, fingerprint) as r
+            into from_version, to_version, from_position, to_position, already_applied;
+            return;
+        end if;
+    end if;
+
+    perform annals.enter_fence();
+    if n = 1 then
+        -- The same as below without setting up a scan: a fifth of the whole call.
+        insert into annals.events
+            (position, stream_id, version, event_id, event_type, schema_version, data, metadata)
+        values (nextval('annals.events_position_seq'), target, to_version, event_ids[1], event_types[1],
+                schema_versions[1], payloads[1], metadatas[1])
+        returning position into from_position;
+        to_position := from_position;
+    else
+        with stored as (
+            insert into annals.events
+                (position, stream_id, version, event_id, event_type, schema_version, data, metadata)
+            select nextval('annals.events_position_seq'), target, append_events.from_version + e.index - 1,
+                e.event_id, e.event_type, e.schema_version, e.payload, e.metadata
+            from unnest(event_ids, event_types, schema_versions, payloads, metadatas) with ordinality
+                as e (event_id, event_type, schema_version, payload, metadata, index)
+            returning position
+        )
+        select min(stored.position), max(stored.position) into from_position, to_position from stored;
+    end if;
+    already_applied := false;
+end
+$$;
+
+-- Appends events to one stream, JSON in: the public call for every language.
+--
+-- in   stream           1 to 255 bytes, not reserved ($)
+--      expected         -2 any, -4 stream exists, 0 no stream, n > 0 exactly n events
+--      events           non-empty array of {"type", "data", "id"?, "schema_version"?, "metadata"?}
+--      idempotency_key  a UUID or any text; the same key again returns the first result
+--      fingerprint      what a repetition is compared by; a hash of stream, types and data when null
+-- out  one row; already_applied when the events were there before
+-- raises  LG001 wrong version, LG002 tombstoned, LG003 key reused, LG004 malformed, LG005 stream name,
+--         LG008 duplicate event id
+-- Wake subscribers with annals.wake() after the commit; they poll otherwise.
+create function annals.append(
+    stream text, expected bigint, events json, idempotency_key text default null, fingerprint text default null)
+returns table (from_version bigint, to_version bigint, from_position bigint, to_position bigint,
+               already_applied boolean)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    event_ids uuid[];
+    event_types text[];
+    schema_versions integer[];
+    payloads json[];
+    metadatas json[];
+    faulty bigint;
+begin
+    if events is null or json_typeof(events) <> 'array' then
+        raise exception 'events must be a JSON array' using errcode = 'LG004';
+    end if;
+    begin
+        select min(e.index) into faulty
+        from json_array_elements(events) with ordinality as e (event, index)
+        where json_typeof(e.event) <> 'object'
+           or json_typeof(e.event -> 'type') is distinct from 'string'
+           or e.event -> 'data' is null
+           or exists (
+               select from json_object_keys(case when json_typeof(e.event) = 'object' then e.event else '{}' end) as key
+               where key not in ('type', 'data', 'id', 'schema_version', 'metadata'));
+        if faulty is null then
+            select array_agg(coalesce((e.event ->> 'id')::uuid, gen_random_uuid()) order by e.index),
+                array_agg(e.event ->> 'type' order by e.index),
+                array_agg(coalesce((e.event ->> 'schema_version')::integer, 1) order by e.index),
+                array_agg(e.event -> 'data' order by e.index),
+                array_agg(case when json_typeof(e.event -> 'metadata') <> 'null' then e.event -> 'metadata' end
+                          order by e.index)
+            into event_ids, event_types, schema_versions, payloads, metadatas
+            from json_array_elements(events) with ordinality as e (event, index);
+        end if;
+    exception
+        when untranslatable_character or invalid_text_representation or numeric_value_out_of_range then
+            raise exception 'events refused: %', sqlerrm using errcode = 'LG004';
+    end;
+    if faulty is not null then
+        raise exception 'event % refused: it is no object of "type" (a text), "data", "id", "schema_version", "metadata"',
+            faulty using errcode = 'LG004';
+    end if;
+
+    return query
+    select r.from_version, r.to_version, r.from_position, r.to_position, r.already_applied
+    from annals.append_events(
+        stream, expected, event_ids, event_types, schema_versions, payloads, metadatas,
+        annals.idempotency_key_of(idempotency_key), sha256(convert_to(fingerprint, 'UTF8'))) as r;
+end
+$$;
+
+comment on function annals.append(text, bigint, json, text, text) is
+    'appends events to a stream: expected -2 any, -4 stream exists, 0 no stream, n > 0 exactly n events';

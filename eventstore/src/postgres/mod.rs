@@ -1,0 +1,33 @@
+//! The log in PostgreSQL: connection options, schema, and the store.
+
+mod append;
+mod checkpoint;
+mod config;
+mod connect;
+mod fault;
+mod json;
+mod listen;
+mod open;
+mod read;
+mod row;
+mod schema;
+mod slot;
+mod statements;
+mod store;
+mod wake;
+
+pub use checkpoint::{CheckpointError, ClaimedCheckpoint, Consumer};
+pub use config::{InvalidStoreConfig, StoreConfig};
+pub use connect::{
+    ConnectError, ConnectFault, ConnectOptions, Connected, Connection, InvalidConnectOptions, PoolOptions,
+    connect, pool,
+};
+pub use open::OpenError;
+pub use schema::{
+    ComponentStatus, InvalidSchemaName, MigrateError, Migration, MigrationReport, SchemaFault, SchemaName,
+    SchemaStatus, migrate, migration_script, migrations, migrations_fingerprint, schema_status,
+};
+pub use slot::{Selector, Slot, SlotError};
+#[cfg(feature = "testing")]
+pub use statements::statements;
+pub use store::PostgresStore;

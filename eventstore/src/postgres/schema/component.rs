@@ -1,0 +1,96 @@
+//! The numbered migrations, as they are compiled in.
+
+use sha2::{Digest, Sha256};
+
+/// One step of a component's schema: numbered from 1, never changed once released.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// Which part of the schema it belongs to: `log` or `read_model`.
+    pub component: &'static str,
+    /// Its number within the component.
+    pub number: i32,
+    /// What it brings.
+    pub name: &'static str,
+    /// Its SQL, written for the schema `annals`.
+    pub sql: &'static str,
+}
+
+macro_rules! migration {
+    ($component:literal, $number:literal, $name:literal, $file:literal) => {
+        Migration {
+            component: $component,
+            number: $number,
+            name: $name,
+            sql: include_str!(concat!("../migrations/", $component, "/", $file)),
+        }
+    };
+}
+
+/// Everything this library installs, in the order in which it is installed.
+const MIGRATIONS: &[Migration] = &[
+    migration!("log", 1, "tables", "0001_tables.sql"),
+    migration!("log", 2, "fence", "0002_fence.sql"),
+    migration!("log", 3, "checks", "0003_checks.sql"),
+    migration!("log", 4, "append", "0004_append.sql"),
+    migration!("log", 5, "read", "0005_read.sql"),
+    migration!("read_model", 1, "checkpoints", "0001_checkpoints.sql"),
+];
+
+/// The components, in the order in which they are installed.
+pub(crate) const COMPONENTS: &[&str] = &["log", "read_model"];
+
+/// What must be there once everything is installed: tables and sequences, then functions.
+pub(crate) const RELATIONS: &[&str] =
+    &["streams", "events", "events_position_seq", "idempotency_keys", "lineage", "checkpoints"];
+pub(crate) const FUNCTIONS: &[&str] =
+    &["append", "append_events", "enter_fence", "head", "read_all", "read_log_page", "read_stream", "wake"];
+
+/// Returns every migration this library knows, in the order in which they are applied.
+pub fn migrations() -> &'static [Migration] {
+    MIGRATIONS
+}
+
+/// Returns a text that changes whenever any migration changes; good as a key for template databases.
+pub fn migrations_fingerprint() -> String {
+    let mut all = Sha256::new();
+    for migration in MIGRATIONS {
+        all.update(migration.hash());
+    }
+    hex(&all.finalize())
+}
+
+impl Migration {
+    /// Returns the hash by which an installed migration is recognised.
+    pub fn hash(&self) -> String {
+        hex(&Sha256::digest(self.sql.as_bytes()))
+    }
+}
+
+/// Returns how many migrations of a component this library knows.
+pub(crate) fn known(component: &str) -> i32 {
+    MIGRATIONS
+        .iter()
+        .filter(|migration| migration.component == component)
+        .map(|m| m.number)
+        .max()
+        .unwrap_or(0)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_component_counts_its_migrations_from_one() {
+        for component in COMPONENTS {
+            let numbers: Vec<_> =
+                MIGRATIONS.iter().filter(|m| m.component == *component).map(|m| m.number).collect();
+            assert_eq!(numbers, (1..=known(component)).collect::<Vec<_>>(), "{component}");
+        }
+        assert_eq!(MIGRATIONS.len(), COMPONENTS.iter().map(|c| known(c) as usize).sum::<usize>());
+    }
+}

@@ -1,0 +1,124 @@
+//! Migrating: every pending migration of every component, in one transaction, one process at a time.
+//!
+//! Guarantees: all or nothing; running it again changes nothing; two processes at once do it once.
+
+use std::fmt::Write as _;
+
+use tokio_postgres::{GenericClient, Transaction};
+
+use super::component::{Migration, migrations};
+use super::error::MigrateError;
+use super::installed::{last_of, read_installed, refuse_unknown};
+use super::name::SchemaName;
+use crate::postgres::connect::{ConnectOptions, connect};
+
+/// The table that remembers what was installed. It comes before the first migration.
+const BOOKKEEPING: &str = "\
+create table if not exists annals.migrations (
+    component  text not null,
+    number     integer not null,
+    name       text not null,
+    hash       text not null,
+    applied_at timestamptz not null default clock_timestamp(),
+    primary key (component, number)
+)";
+
+/// One migration at a time in a database. Two numbers, so that it can be no lock of the fence.
+const LOCK: &str = "select pg_advisory_xact_lock(1634627169, hashtext('annals'))";
+
+/// The oldest server that is supported, as `server_version_num` writes it.
+const SERVER_VERSION_MIN: i32 = 150_000;
+
+/// What a migration run did.
+#[derive(Debug, Clone)]
+pub struct MigrationReport {
+    /// The migrations that were pending and are applied now, in their order.
+    pub applied: Vec<Migration>,
+}
+
+/// Brings a schema up to date, creating it if need be.
+///
+/// # Errors
+///
+/// [`MigrateError`]; then nothing was changed.
+pub async fn migrate(options: &ConnectOptions, schema: &SchemaName) -> Result<MigrationReport, MigrateError> {
+    let mut client = connect(options).await?.into_client();
+    require_server(&client).await?;
+
+    let transaction = client.transaction().await?;
+    transaction.query(&*schema.rewrite(LOCK), &[]).await?;
+    let installed = match read_installed(&transaction, schema).await? {
+        Some(installed) => installed,
+        None => {
+            transaction.batch_execute(&create_schema(schema)).await?;
+            transaction.batch_execute(&schema.rewrite(BOOKKEEPING)).await?;
+            Vec::new()
+        }
+    };
+    refuse_unknown(&installed, schema)?;
+    let mut applied = Vec::new();
+    for migration in migrations() {
+        if migration.number > last_of(&installed, migration.component) {
+            apply(&transaction, migration, schema).await?;
+            applied.push(*migration);
+        }
+    }
+    transaction.commit().await?;
+    Ok(MigrationReport { applied })
+}
+
+/// Returns the whole schema as SQL that psql runs, for those who migrate with tools of their own.
+pub fn migration_script(schema: &SchemaName) -> String {
+    let mut script = format!("begin;\n\n{};\n\n{};\n", create_schema(schema), schema.rewrite(BOOKKEEPING));
+    for migration in migrations() {
+        let Migration { component, number, name, sql } = migration;
+        let remember = schema.rewrite(REMEMBER);
+        let _ = write!(
+            script,
+            "\n-- {component} {number}: {name}\n\n{}\n{remember}\nvalues ('{component}', {number}, '{name}', '{}');\n",
+            schema.rewrite(sql),
+            migration.hash(),
+        );
+    }
+    script.push_str("\ncommit;\n");
+    script
+}
+
+const REMEMBER: &str = "insert into annals.migrations (component, number, name, hash)";
+
+async fn apply(
+    transaction: &Transaction<'_>,
+    migration: &Migration,
+    schema: &SchemaName,
+) -> Result<(), MigrateError> {
+    let Migration { component, number, name, sql } = *migration;
+    let failed = |source| MigrateError::Migration { component, number, name, source };
+    transaction.batch_execute(&schema.rewrite(sql)).await.map_err(failed)?;
+    let remember = format!("{} values ($1, $2, $3, $4)", schema.rewrite(REMEMBER));
+    transaction
+        .execute(&*remember, &[&component, &number, &name, &migration.hash()])
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+async fn require_server(client: &impl GenericClient) -> Result<(), MigrateError> {
+    let row = client
+        .query_one(
+            "select current_setting('server_version_num')::integer, current_setting('server_version'),
+                 current_setting('server_encoding')",
+            &[],
+        )
+        .await?;
+    if row.get::<_, i32>(0) < SERVER_VERSION_MIN {
+        return Err(MigrateError::ServerTooOld(row.get(1)));
+    }
+    match row.get(2) {
+        "UTF8" => Ok(()),
+        other => Err(MigrateError::WrongEncoding(other.to_owned())),
+    }
+}
+
+fn create_schema(schema: &SchemaName) -> String {
+    format!("create schema if not exists \"{schema}\"")
+}

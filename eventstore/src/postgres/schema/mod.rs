@@ -1,0 +1,18 @@
+//! The schema of the log: its name, its numbered migrations, and whether what is installed fits this library.
+//!
+//! States of an installed schema: `absent -> behind -> current`; one that is newer than this library, or
+//! damaged, is refused by everything.
+
+mod component;
+mod error;
+mod installed;
+mod migrate;
+mod name;
+
+pub use component::{Migration, migrations, migrations_fingerprint};
+pub use error::{MigrateError, SchemaFault};
+pub use installed::{ComponentStatus, SchemaStatus, schema_status};
+pub use migrate::{MigrationReport, migrate, migration_script};
+pub use name::{InvalidSchemaName, SchemaName};
+
+pub(crate) use installed::require_current;

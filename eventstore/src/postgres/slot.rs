@@ -1,0 +1,189 @@
+//! The slot loop: events into a handler, batch by batch, each in the transaction of its checkpoint.
+//!
+//! Guarantees: what a handler writes through its transaction is applied exactly once. The checkpoint is
+//! written last, in the same transaction, and only while this loop owns it; a batch whose commit went
+//! unanswered is looked up before anything is repeated.
+//!
+//! `claimed -> reading -> applying -> reading … -> stopped`
+//!
+//! Leaves to others: who runs which slot, and what to do when it stops.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use deadpool_postgres::Pool;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::checkpoint::{CheckpointError, ClaimedCheckpoint};
+use super::fault::is_transient;
+use super::store::PostgresStore;
+use crate::checkpoint::Checkpoint;
+use crate::event::{EventId, EventType};
+use crate::handler::{Batch, EventHandler, HandlerError};
+use crate::position::GlobalPosition;
+use crate::read::ReadError;
+use crate::subscription::{Subscription, SubscriptionPage};
+
+/// The longest pause before a batch is tried again.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// Tells which events a handler wants.
+pub type Selector = Box<dyn Fn(&EventType) -> bool + Send + Sync>;
+
+/// One slot of a consumer, ready to run.
+pub struct Slot<H> {
+    store: PostgresStore,
+    read_models: Pool,
+    checkpoint: ClaimedCheckpoint,
+    handler: H,
+    wants: Selector,
+    progress: watch::Sender<GlobalPosition>,
+}
+
+/// Why a slot stopped by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SlotError {
+    /// The handler failed; the batch was rolled back and will come again.
+    #[error("handler failed on the batch from position {from} to {to}")]
+    Handler {
+        /// The first event of the batch.
+        from: GlobalPosition,
+        /// The last event of the batch.
+        to: GlobalPosition,
+        /// What the handler said.
+        #[source]
+        source: HandlerError,
+    },
+    /// The checkpoint is not ours any more, or belongs to another log.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The transaction failed; the batch was rolled back and will come again.
+    #[error("transaction of a batch failed")]
+    Transaction(#[from] tokio_postgres::Error),
+}
+
+impl SlotError {
+    /// True where the same batch may succeed later, unchanged.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Handler { source, .. } => {
+                let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
+                std::iter::from_fn(|| {
+                    let this = cause?;
+                    cause = this.source();
+                    Some(this)
+                })
+                .filter_map(|cause| cause.downcast_ref())
+                .any(is_transient)
+            }
+            Self::Checkpoint(error) => error.is_transient(),
+            Self::Read(error) => error.is_transient(),
+            Self::Transaction(error) => is_transient(error),
+        }
+    }
+}
+
+impl<H> std::fmt::Debug for Slot<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slot").field("checkpoint", &self.checkpoint).finish_non_exhaustive()
+    }
+}
+
+impl<H: EventHandler> Slot<H> {
+    /// Puts a handler behind a claimed checkpoint.
+    pub fn new(
+        store: PostgresStore,
+        read_models: Pool,
+        checkpoint: ClaimedCheckpoint,
+        handler: H,
+        wants: Selector,
+    ) -> Self {
+        let progress = watch::Sender::new(checkpoint.checkpoint().position);
+        Self { store, read_models, checkpoint, handler, wants, progress }
+    }
+
+    /// Returns how far the slot has come, for whoever waits for a position.
+    pub fn progress(&self) -> watch::Receiver<GlobalPosition> {
+        self.progress.subscribe()
+    }
+
+    /// Runs until it is told to stop, finishing the batch at hand.
+    ///
+    /// Transient faults are retried for as long as it takes, with growing pauses.
+    ///
+    /// # Errors
+    ///
+    /// [`SlotError`] for everything that waiting does not mend.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<Checkpoint, SlotError> {
+        let mut pauses = pauses();
+        loop {
+            let before = self.checkpoint.checkpoint().position;
+            match self.follow(&stop).await {
+                Ok(()) => return Ok(self.checkpoint.checkpoint()),
+                Err(error) if error.is_transient() => {
+                    if self.checkpoint.checkpoint().position > before {
+                        pauses = self::pauses();
+                    }
+                    let pause = pauses.next().unwrap_or(PAUSE_MAX);
+                    warn!(%error, ?pause, "slot waits before it tries again");
+                    if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                        return Ok(self.checkpoint.checkpoint());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Follows the log from the checkpoint until it is told to stop or fails.
+    async fn follow(&mut self, stop: &CancellationToken) -> Result<(), SlotError> {
+        self.checkpoint.reload(&self.read_models).await?;
+        let position = self.checkpoint.checkpoint().position;
+        let mut subscription = Subscription::after(self.store.clone(), position);
+        while let Some(page) = stop.run_until_cancelled(subscription.next()).await {
+            self.apply(page?).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies one page and moves the checkpoint, in one transaction.
+    async fn apply(&mut self, page: SubscriptionPage) -> Result<(), SlotError> {
+        let SubscriptionPage { log, woken_by } = page;
+        let last: Option<EventId> = log.events.last().map(|event| event.id);
+        let events: Vec<_> = log.events.into_iter().filter(|event| (self.wants)(&event.event_type)).collect();
+
+        let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
+        let transaction = client.transaction().await?;
+        if let (Some(first), Some(end)) = (events.first(), events.last()) {
+            let batch = Batch {
+                events: &events,
+                transaction: &transaction,
+                partition: self.checkpoint.partition(),
+                epoch: self.checkpoint.epoch(),
+                woken_by,
+            };
+            let (from, to) = (first.position, end.position);
+            let handled = self.handler.handle(batch).await;
+            handled.map_err(|source| SlotError::Handler { from, to, source })?;
+        }
+        // The last statement: had the handler left the transaction aborted, this fails, and nothing commits.
+        let moved = self.checkpoint.advance(&transaction, log.settled_to, last).await?;
+        transaction.commit().await?;
+        self.checkpoint.moved(moved);
+        self.progress.send_replace(moved.position);
+        debug!(events = events.len(), position = %moved.position, ?woken_by, "batch applied");
+        Ok(())
+    }
+}
+
+/// Growing pauses, begun anew after every step forward.
+fn pauses() -> ExponentialBackoff {
+    let pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(100));
+    pauses.with_max_delay(PAUSE_MAX).with_jitter().without_max_times().build()
+}

@@ -1,0 +1,5 @@
+-- Returns the highest settled position.
+--
+-- out  one row
+-- plan result
+select annals.head()

@@ -1,0 +1,9 @@
+-- Tells what has to hold before a log is used: server, encoding, sequence.
+--
+-- out  one row
+-- plan result
+select current_setting('server_version_num')::integer as server_version,
+    current_setting('server_encoding') as encoding,
+    (select lineage from annals.lineage order by since desc limit 1) as lineage,
+    coalesce((select max(position) from annals.events), 0) as last_position,
+    (select case when is_called then last_value else 0 end from annals.events_position_seq) as last_drawn

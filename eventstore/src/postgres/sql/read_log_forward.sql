@@ -1,0 +1,8 @@
+-- Reads one page of settled events behind a position, and the head they were read up to.
+--
+-- in   $1  bigint   position, exclusive
+--      $2  integer  most rows to return
+-- out  1 to $2 rows by rising position, each with the head; one row with the head alone when there is none
+-- plan function scan
+select head, position, stream, version, event_id, event_type, schema_version, data, metadata, recorded_at
+from annals.read_log_page($1, $2)

@@ -1,0 +1,44 @@
+//! The statements of this adapter, written for one schema.
+
+use crate::postgres::schema::SchemaName;
+
+macro_rules! statements {
+    ($($name:ident),* $(,)?) => {
+        /// Every statement the adapter sends, under its file's name.
+        #[derive(Debug)]
+        pub(crate) struct Statements {
+            $(pub(crate) $name: String,)*
+        }
+
+        impl Statements {
+            /// Rewrites every statement for a schema.
+            pub(crate) fn new(schema: &SchemaName) -> Self {
+                Self {
+                    $($name: schema.rewrite(include_str!(concat!("sql/", stringify!($name), ".sql"))),)*
+                }
+            }
+        }
+
+        /// Returns every SQL file the adapter sends, by name; for tests that prepare and explain them.
+        #[cfg(feature = "testing")]
+        pub fn statements() -> Vec<(&'static str, &'static str)> {
+            vec![$((stringify!($name), include_str!(concat!("sql/", stringify!($name), ".sql"))),)*]
+        }
+    };
+}
+
+statements!(
+    advance_checkpoint,
+    append,
+    claim_checkpoint,
+    head,
+    list_streams,
+    opening,
+    read_log_backward,
+    read_log_forward,
+    read_stream_backward,
+    read_stream_forward,
+    reload_checkpoint,
+    stream_info,
+    wake,
+);

@@ -1,0 +1,223 @@
+//! The PostgreSQL store: a hub that knows its parts and leaves the work to them.
+
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+
+use deadpool_postgres::Pool;
+use tokio_postgres::Transaction;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use super::config::StoreConfig;
+use super::connect::{ConnectOptions, pool};
+use super::fault::unsent_append;
+use super::listen::Listener;
+use super::open::{OpenError, examine};
+use super::statements::Statements;
+use super::wake::{WakeSender, Waker};
+use super::{append, read};
+use crate::append::{Append, AppendError, Appended};
+use crate::checkpoint::Lineage;
+use crate::event::RecordedEvent;
+use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
+use crate::store::EventStore;
+use crate::stream::StreamName;
+use crate::wakeup::{WakeupSource, Wakeups};
+
+/// A log in PostgreSQL 15 or later. Cheap to clone; all clones share one pool.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use annals_eventstore::{EventStore, PostgresStore};
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::connect("postgres://localhost/shop").await?;
+/// let account = store.stream_info(&"account-7".parse()?).await?;
+/// println!("{} events", account.version);
+/// store.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct PostgresStore(Arc<Inner>);
+
+/// What the verbs share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) pool: Pool,
+    pub(super) statements: Arc<Statements>,
+    config: StoreConfig,
+    lineage: Lineage,
+    waker: OnceLock<Waker>,
+    hints: OnceLock<WakeupSource>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Ends the tasks when the last clone goes without [`PostgresStore::close`].
+    _stop_on_drop: DropGuard,
+}
+
+impl PostgresStore {
+    /// Opens the log in the schema `annals` behind a connection string.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`].
+    pub async fn connect(url: &str) -> Result<Self, OpenError> {
+        Self::open(StoreConfig::new(url.parse()?)).await
+    }
+
+    /// Opens a log: connects once and checks that server, schema and sequence are fit for use.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] says what is not, and what to do.
+    pub async fn open(config: StoreConfig) -> Result<Self, OpenError> {
+        config.validate()?;
+        // One snapshot for a whole transaction would hide late commits from readers of the log.
+        let session = config.connect.clone().with_setting("default_transaction_isolation", "read committed");
+        let pool = pool(&session, config.pool);
+        let statements = Arc::new(Statements::new(&config.schema));
+        let lineage = examine(&pool, &statements, &config.schema).await?;
+        let stop = CancellationToken::new();
+        Ok(Self(Arc::new(Inner {
+            pool,
+            statements,
+            config,
+            lineage,
+            waker: OnceLock::new(),
+            hints: OnceLock::new(),
+            tasks: TaskTracker::new(),
+            _stop_on_drop: stop.clone().drop_guard(),
+            stop,
+        })))
+    }
+
+    /// Appends inside the caller's own transaction on the log's database.
+    ///
+    /// The receipt proves nothing before the caller's commit. Call [`PostgresStore::wake`] after it.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; the transaction is then aborted, up to its last savepoint.
+    pub async fn append_in(
+        &self,
+        transaction: &Transaction<'_>,
+        append: Append,
+    ) -> Result<Appended, AppendError> {
+        if append.events.is_empty() {
+            return Ok(Appended::NOTHING);
+        }
+        append::append_in(transaction, &self.0.statements, &append).await
+    }
+
+    /// Wakes subscribers in every process, soon. Appends outside of a caller's transaction do it themselves.
+    pub fn wake(&self) {
+        self.0.wake();
+    }
+
+    /// Returns which log this is.
+    pub fn lineage(&self) -> Lineage {
+        self.0.lineage
+    }
+
+    /// Returns how the store was set up.
+    pub fn config(&self) -> &StoreConfig {
+        &self.0.config
+    }
+
+    /// Returns the pool, for read models that live in the log's database.
+    pub fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    /// Sends the last wake-up, ends the background tasks and closes the pool. Other clones stop working.
+    pub async fn close(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        self.0.pool.close();
+    }
+
+    pub(super) fn statements(&self) -> &Arc<Statements> {
+        &self.0.statements
+    }
+}
+
+impl EventStore for PostgresStore {
+    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        if append.events.is_empty() {
+            return Ok(Appended::NOTHING);
+        }
+        let client = self.0.pool.get().await.map_err(unsent_append)?;
+        let appended = append::append(&client, &self.0.statements, &append).await?;
+        self.wake();
+        Ok(appended)
+    }
+
+    fn read_stream(
+        &self,
+        stream: &StreamName,
+        query: StreamQuery,
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, ReadError>> + Send {
+        read::read_stream(&self.0, stream, query)
+    }
+
+    fn read_log(&self, query: LogQuery) -> impl Future<Output = Result<LogPage, ReadError>> + Send {
+        read::read_log(&self.0, query)
+    }
+
+    fn stream_info(&self, stream: &StreamName) -> impl Future<Output = Result<StreamInfo, ReadError>> + Send {
+        read::stream_info(&self.0, stream)
+    }
+
+    async fn list_streams(&self, query: StreamListQuery) -> Result<Vec<StreamInfo>, ReadError> {
+        read::list_streams(&self.0, &query).await
+    }
+
+    fn wakeups(&self) -> Wakeups {
+        self.0.hints().subscribe(self.0.config.poll_interval)
+    }
+}
+
+impl Inner {
+    /// Signals the sender of wake-ups, starting it with the first append.
+    fn wake(&self) {
+        if !self.config.notify {
+            return;
+        }
+        let waker = self.waker.get_or_init(|| {
+            let waker = Waker::default();
+            let sender = WakeSender {
+                waker: waker.clone(),
+                options: self.config.connect.clone().with_setting("synchronous_commit", "off"),
+                statement: self.statements.wake.clone(),
+                window: self.config.notify_window,
+                stop: self.stop.clone(),
+            };
+            self.tasks.spawn(sender.run());
+            waker
+        });
+        waker.signal();
+    }
+
+    /// Returns the source of hints, starting the listener with the first reader that asks.
+    fn hints(&self) -> &WakeupSource {
+        self.hints.get_or_init(|| {
+            let hints = WakeupSource::default();
+            if self.config.notify {
+                let listener = Listener {
+                    options: self.listen_options(),
+                    schema: self.config.schema.clone(),
+                    hints: hints.clone(),
+                    stop: self.stop.clone(),
+                };
+                self.tasks.spawn(listener.run());
+            }
+            hints
+        })
+    }
+
+    fn listen_options(&self) -> ConnectOptions {
+        self.config.listen.as_ref().unwrap_or(&self.config.connect).clone()
+    }
+}

@@ -1,0 +1,102 @@
+//! Sending wake-ups: one empty NOTIFY after commits, never inside of one.
+//!
+//! Guarantees: the first signal is sent at once, then at most one in a window, and the last one is never
+//! swallowed, also not by closing. A wake-up is a hint: while the database cannot be reached it waits, and
+//! pollers do without it.
+//!
+//! NOTIFY takes a lock of the whole cluster at commit, so it has a connection and a transaction of its own,
+//! without waiting for the disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use tokio::sync::Notify;
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::connect::{ConnectError, ConnectOptions, connect};
+
+/// How long closing waits for the last wake-up.
+const LAST_WAKE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The signalling side; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Waker(Arc<Notify>);
+
+impl Waker {
+    /// Asks for a wake-up. Never waits.
+    pub(super) fn signal(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// The sending side: a task that lives until its store is closed.
+#[derive(Debug)]
+pub(super) struct WakeSender {
+    pub(super) waker: Waker,
+    pub(super) options: ConnectOptions,
+    pub(super) statement: String,
+    pub(super) window: Duration,
+    pub(super) stop: CancellationToken,
+}
+
+impl WakeSender {
+    /// Sends a wake-up for each signal; ends after the last one when the store is closed.
+    pub(super) async fn run(self) {
+        let mut client = None;
+        loop {
+            // Signals come before the end: one given before closing is still sent.
+            tokio::select! {
+                biased;
+                () = self.waker.0.notified() => {}
+                () = self.stop.cancelled() => return,
+            }
+            if self.stop.is_cancelled() {
+                let _ = tokio::time::timeout(LAST_WAKE_TIMEOUT, self.send(client)).await;
+                return;
+            }
+            client = tokio::select! {
+                sent = self.send_at_last(client.take()) => Some(sent),
+                () = self.stop.cancelled() => {
+                    self.waker.signal();
+                    None
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(self.window) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Sends one wake-up, on a new connection as often as it takes.
+    async fn send_at_last(&self, client: Option<Client>) -> Client {
+        if let Ok(client) = self.send(client).await {
+            return client;
+        }
+        (|| self.send(None))
+            .retry(ExponentialBuilder::default().with_jitter().without_max_times())
+            .notify(|error, _| debug!(%error, "wake-up could not be sent"))
+            .await
+            .expect("a retry without end has no last error")
+    }
+
+    async fn send(&self, client: Option<Client>) -> Result<Client, WakeError> {
+        let client = match client {
+            Some(client) if !client.is_closed() => client,
+            _ => connect(&self.options).await?.into_client(),
+        };
+        client.batch_execute(&self.statement).await?;
+        Ok(client)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WakeError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Send(#[from] tokio_postgres::Error),
+}

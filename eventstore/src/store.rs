@@ -1,0 +1,60 @@
+//! The port: what a log of events must be able to do.
+
+use std::future::Future;
+
+use crate::append::{Append, AppendError, Appended};
+use crate::event::RecordedEvent;
+use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
+use crate::stream::StreamName;
+use crate::wakeup::Wakeups;
+
+/// An append-only log of events in streams.
+///
+/// Every implementation passes the conformance suite (feature `testing`). Handles are cheap to clone and
+/// speak to the same log.
+pub trait EventStore: Clone + Send + Sync + 'static {
+    /// Stores all events of one append, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; each variant says whether anything was written.
+    fn append(&self, append: Append) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+
+    /// Reads one page of a stream; none past its end.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::StreamNotFound`] and [`ReadError::StreamDeleted`], or a fault of the storage.
+    fn read_stream(
+        &self,
+        stream: &StreamName,
+        query: StreamQuery,
+    ) -> impl Future<Output = Result<Vec<RecordedEvent>, ReadError>> + Send;
+
+    /// Reads one page of the log of all streams: settled events only, in the order of their positions.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the storage.
+    fn read_log(&self, query: LogQuery) -> impl Future<Output = Result<LogPage, ReadError>> + Send;
+
+    /// Tells a stream's version.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::StreamNotFound`] and [`ReadError::StreamDeleted`], or a fault of the storage.
+    fn stream_info(&self, stream: &StreamName) -> impl Future<Output = Result<StreamInfo, ReadError>> + Send;
+
+    /// Lists one page of streams by name, in byte order; deleted ones are left out.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the storage.
+    fn list_streams(
+        &self,
+        query: StreamListQuery,
+    ) -> impl Future<Output = Result<Vec<StreamInfo>, ReadError>> + Send;
+
+    /// Returns hints that the log may have grown; see [`Wakeups`].
+    fn wakeups(&self) -> Wakeups;
+}

@@ -1,0 +1,12 @@
+//! The bank's application: what people can ask the bank for.
+//!
+//! It knows the domain and the log's interface, and neither PostgreSQL nor the terminal.
+#![expect(unreachable_pub, reason = "an application reads as the library it is in a larger system")]
+
+mod bank;
+mod statement;
+mod transfer;
+
+pub use bank::{Bank, BankError};
+pub use statement::StatementLine;
+pub use transfer::{Transfer, TransferError};

@@ -1,0 +1,13 @@
+//! Projections: read models built from the log, exactly once.
+//!
+//! A [`Projection`] names its tables and what to do with a batch of events; [`start`] keeps it up to date in
+//! the background. What `apply` writes through the batch's transaction commits together with the checkpoint.
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
+mod projection;
+mod running;
+mod start;
+
+pub use projection::Projection;
+pub use running::{RunningProjection, Stopped, WaitError};
+pub use start::{StartError, start};

@@ -1,0 +1,17 @@
+//! Annals: event sourcing on PostgreSQL.
+//!
+//! An append-only log with optimistic version checks; aggregates rebuilt by replay; projections, woken by
+//! LISTEN/NOTIFY, that build read models exactly once.
+//!
+//! - [`eventstore`] is the log: [`eventstore::EventStore`], [`eventstore::PostgresStore`].
+//! - [`aggregates`] is the write side: decide, evolve, load, execute.
+//! - [`projections`] is the read side: batches of events into tables, with their checkpoint.
+//!
+//! `cargo run --example bank` shows all of it on a real PostgreSQL.
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
+pub use annals_aggregates as aggregates;
+pub use annals_eventstore as eventstore;
+pub use annals_projections as projections;
+
+pub mod prelude;

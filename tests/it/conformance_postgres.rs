@@ -1,0 +1,89 @@
+//! The store in PostgreSQL keeps every promise.
+
+use annals_eventstore::PostgresStore;
+use annals_eventstore::conformance::{CaseResult, SqlHarness, StoreHarness, conformance_suite};
+use tokio_postgres::Client;
+
+use crate::support::TestDb;
+
+impl StoreHarness for TestDb {
+    type Store = PostgresStore;
+
+    fn store(&self) -> PostgresStore {
+        TestDb::store(self)
+    }
+}
+
+impl SqlHarness for TestDb {
+    async fn connect(&self) -> CaseResult<Client> {
+        Ok(TestDb::connect(self).await?)
+    }
+
+    fn schema(&self) -> &str {
+        TestDb::schema(self)
+    }
+}
+
+conformance_suite! {
+    harness: async { TestDb::fresh().await.expect("a database for the test") },
+    cells: {
+        1 the_first_event_of_a_new_stream_has_version_one,
+        2 events_of_one_append_get_consecutive_versions,
+        3 separate_appends_continue_the_versions,
+        4 streams_written_in_turn_count_their_own_versions,
+        5 expecting_no_stream_is_refused_by_an_existing_one,
+        5 expecting_version_zero_is_expecting_no_stream,
+        6 expecting_a_stream_is_refused_by_a_missing_one,
+        7 a_wrong_exact_version_is_refused_with_the_actual_one,
+        8 appends_at_any_version_all_succeed,
+        9 of_many_writers_at_one_version_exactly_one_wins,
+        10 a_race_to_create_a_stream_ends_cleanly,
+        10 streams_created_at_once_all_come_to_be,
+        11 an_append_without_events_does_nothing,
+        12 the_same_event_id_twice_in_one_append_is_refused,
+        13 identical_appends_sent_at_once_are_stored_once,
+        13 appends_under_one_key_sent_at_once_are_stored_once,
+        13 a_repetition_by_its_ids_returns_the_first_receipt,
+        13 events_that_are_only_partly_the_same_are_a_conflict,
+        13 a_key_recognises_a_repetition_in_every_mode,
+        13 a_key_used_for_something_else_is_refused,
+        13 a_key_is_compared_by_the_fingerprint_that_is_given,
+        13 a_key_of_a_refused_append_is_free,
+        14 one_refused_event_refuses_the_whole_append,
+        15 an_append_of_any_size_is_stored_whole,
+        16 what_is_stored_comes_back_to_the_byte,
+        16 a_nul_character_is_refused_by_name,
+        16 unreadable_json_is_refused_in_sql,
+        17 an_append_in_an_open_transaction_is_invisible,
+        19 metadata_is_kept_and_may_be_absent,
+        19 events_appended_in_sql_read_like_others,
+        20 a_malformed_stream_name_is_refused_in_sql,
+        22 recorded_events_cannot_be_changed_in_sql,
+        23 a_missing_stream_is_an_error_that_names_it,
+        23 a_missing_stream_has_no_rows_in_sql,
+        24 a_stream_reads_both_ways_from_any_version,
+        25 every_page_size_reads_the_same_stream,
+        25 every_page_size_reads_the_same_log,
+        26 holes_wider_than_a_page_do_not_stop_a_reader,
+        27 the_log_reads_both_ways_from_any_position,
+        27 past_the_ends_of_the_log_there_is_nothing,
+        29 stream_info_tells_existence_and_version,
+        29 streams_are_listed_by_prefix_in_byte_order,
+        30 the_last_event_is_the_first_one_backward,
+        34 a_slow_transaction_is_not_skipped,
+        34 reading_backward_shows_settled_events_only,
+        35 several_slow_transactions_are_not_skipped,
+        36 a_slow_transaction_of_many_events_is_not_skipped,
+        37 rolled_back_positions_do_not_block,
+        37 a_rolled_back_savepoint_does_not_block,
+        38 events_of_one_transaction_are_delivered_together,
+        38 events_of_one_append_are_delivered_together_and_once,
+        39 events_of_one_append_keep_their_order,
+        40 versions_rise_although_the_later_writer_began_first,
+        40 writers_of_one_stream_queue_in_the_order_of_the_log,
+        40 versions_rise_in_the_order_of_the_log,
+        41 an_unrelated_open_transaction_does_not_block,
+        42 an_open_reader_does_not_block,
+        43 beginning_at_the_end_misses_nothing_that_commits_later,
+    }
+}

@@ -1,0 +1,5 @@
+//! What the integration tests stand on.
+
+mod database;
+
+pub use database::TestDb;
