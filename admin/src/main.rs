@@ -1,2 +1,19 @@
-//! placeholder
-fn main() {}
+//! The operator command line of Annals: a tree of verbs over the libraries.
+//!
+//! Data goes to standard output, everything else to standard error. The exit code tells what happened; see
+//! [`exit::Exit`].
+
+mod cli;
+mod db;
+mod dev;
+mod events;
+mod exit;
+mod output;
+mod stream;
+mod target;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

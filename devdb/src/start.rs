@@ -59,7 +59,7 @@ pub(crate) fn start(
     home.hand_over(launch)?;
     let deadline = Instant::now() + START_PATIENCE;
     loop {
-        let _ = defuse_pid_file;
+        defuse_pid_file(home)?;
         for leftover in [SOCKET.to_owned(), format!("{SOCKET}.lock")] {
             let _ = fs::remove_file(socket.join(leftover));
         }

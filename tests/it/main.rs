@@ -1,6 +1,9 @@
 //! The integration tests: a file per promise, a database per test.
 
 mod conformance_memory;
+mod conformance_notices_broken_readers;
+mod conformance_notices_broken_stores;
 mod conformance_postgres;
 mod connect;
+mod fence;
 mod support;

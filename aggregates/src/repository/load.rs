@@ -29,9 +29,7 @@ pub(super) async fn load_at<A: Aggregate, S: EventStore>(
 ) -> Result<Loaded<A>, LoadError> {
     let stream = A::stream_name(id)?;
     let mut loaded = Loaded::default();
-    if wanted > Version::NONE {
-        replay(repository, &stream, &mut loaded, Until::Version(wanted)).await?;
-    }
+    replay(repository, &stream, &mut loaded, Until::Version(wanted)).await?;
     if loaded.version < wanted {
         return Err(LoadError::VersionNotReached { stream, wanted, actual: loaded.version });
     }

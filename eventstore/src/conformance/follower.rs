@@ -2,6 +2,8 @@
 
 use crate::conformance::failure::{CaseResult, ensure, ensure_eq};
 use crate::conformance::given::{recorded_ids_of, within};
+use crate::conformance::order::ensure_log_order;
+use crate::conformance::transaction::Held;
 use crate::event::{EventId, RecordedEvent};
 use crate::position::GlobalPosition;
 use crate::read::LogQuery;
@@ -75,6 +77,21 @@ impl<S: EventStore> Follower<S> {
             Ok(())
         };
         within(reading, &told).await
+    }
+
+    /// Reads all that is settled now, and fails unless it is exactly what these appends stored.
+    pub(super) async fn ensure_gets(&mut self, promised: &[&Held], told: &str) -> CaseResult {
+        let new = self.look().await?;
+        let promised: Vec<_> = promised.iter().flat_map(|held| held.ids.iter().copied()).collect();
+        ensure_eq!(recorded_ids_of(&new), promised, "events delivered {told}");
+        ensure_log_order(&self.seen)
+    }
+
+    /// Fails when the cursor has passed events that are not committed yet.
+    pub(super) fn ensure_before(&self, held: &Held) -> CaseResult {
+        let (cursor, open) = (self.cursor, held.appended.from_position);
+        ensure!(cursor < open, "the cursor is at {cursor}, beyond position {open} of an open transaction");
+        Ok(())
     }
 
     /// Fails unless exactly these events were seen, in this order.

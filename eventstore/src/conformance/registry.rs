@@ -86,7 +86,10 @@ pub const CASES: &[Case] = &[
     case(37, "rolled_back_positions_do_not_block", SqlLogs),
     case(37, "a_rolled_back_savepoint_does_not_block", SqlLogs),
     case(38, "events_of_one_transaction_are_delivered_together", SqlLogs),
-    case(38, "events_of_one_append_are_delivered_together_and_once", EveryStore),
+    case(38, "events_of_overlapping_transactions_are_delivered_together", SqlLogs),
+    case(38, "an_append_with_others_positions_inside_is_delivered_together", SqlLogs),
+    case(38, "every_event_is_delivered_once", EveryStore),
+    case(38, "events_of_one_append_are_delivered_together", EveryStore),
     case(39, "events_of_one_append_keep_their_order", EveryStore),
     case(40, "versions_rise_although_the_later_writer_began_first", SqlLogs),
     case(40, "writers_of_one_stream_queue_in_the_order_of_the_log", SqlLogs),
@@ -180,6 +183,7 @@ mod tests {
     fn the_table_names_every_case_with_its_number_and_its_harness() {
         let sources = [
             include_str!("cases/append.rs"),
+            include_str!("cases/bystanders.rs"),
             include_str!("cases/concurrency.rs"),
             include_str!("cases/expectation.rs"),
             include_str!("cases/idempotency.rs"),
@@ -189,6 +193,7 @@ mod tests {
             include_str!("cases/payload.rs"),
             include_str!("cases/read.rs"),
             include_str!("cases/streams.rs"),
+            include_str!("cases/versions.rs"),
             include_str!("cases/visibility.rs"),
         ];
         let files = include_str!("cases/mod.rs").lines().filter(|line| line.starts_with("mod ")).count();

@@ -6,10 +6,11 @@ use tokio_postgres::Client;
 
 use crate::append::Appended;
 use crate::conformance::failure::CaseResult;
-use crate::conformance::given::counted_to;
+use crate::conformance::given::{append, counted_to, ids_of};
 use crate::conformance::harness::SqlHarness;
 use crate::event::{EventId, NewEvent};
 use crate::position::GlobalPosition;
+use crate::store::EventStore;
 use crate::stream::StreamName;
 use crate::version::{ExpectedVersion, Version};
 
@@ -54,7 +55,7 @@ impl OpenTransaction {
     pub(super) async fn append_counted(&self, name: &str, events: usize) -> CaseResult<Held> {
         let events = counted_to(events);
         let appended = self.append(&StreamName::new(name)?, &events).await?;
-        Ok(Held { appended, ids: events.iter().map(|event| event.id).collect() })
+        Ok(Held { appended, ids: ids_of(&events) })
     }
 
     /// Appends events to a stream of any version.
@@ -91,7 +92,14 @@ impl OpenTransaction {
     }
 }
 
-/// What an open transaction appended.
+/// Appends so many events through the store: a transaction that is over when this returns.
+pub(super) async fn committed<S: EventStore>(store: &S, name: &str, events: usize) -> CaseResult<Held> {
+    let request = append(name, events);
+    let ids = ids_of(&request.events);
+    Ok(Held { appended: store.append(request).await?, ids })
+}
+
+/// What a transaction appended, committed or not.
 pub(super) struct Held {
     pub(super) appended: Appended,
     pub(super) ids: Vec<EventId>,

@@ -51,16 +51,13 @@ pub(super) async fn examine(
     Ok(Lineage(row.get("lineage")))
 }
 
-/// Finds the connection's own error behind the pool's.
+/// Takes the connection's own error out of the pool's.
 fn unreachable_database(error: PoolError) -> OpenError {
-    match error {
-        PoolError::Backend(cause) if ConnectError::behind(&cause).is_some() => {
-            OpenError::Unavailable(format_cause(&cause))
-        }
-        other => OpenError::Unavailable(other.into()),
-    }
-}
-
-fn format_cause(cause: &tokio_postgres::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    ConnectError::behind(cause).map_or_else(|| cause.to_string(), ToString::to_string).into()
+    OpenError::Unavailable(match error {
+        PoolError::Backend(driver) => match ConnectError::out_of(driver) {
+            Ok(cause) => cause.into(),
+            Err(driver) => driver.into(),
+        },
+        other => other.into(),
+    })
 }

@@ -7,6 +7,5 @@ mod bank;
 mod statement;
 mod transfer;
 
-pub use bank::{Bank, BankError};
-pub use statement::StatementLine;
-pub use transfer::{Transfer, TransferError};
+pub use bank::Bank;
+pub use transfer::Transfer;

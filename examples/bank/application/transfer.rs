@@ -41,7 +41,8 @@ pub(super) async fn transfer<S: EventStore>(
     context: &Context,
 ) -> Result<(), TransferError> {
     let interrupted = |fault: BankError| TransferError::Interrupted(wanted.id.clone(), fault);
-    let load = async |account| accounts.load(account).await.map_err(|fault| interrupted(Fault::from(fault).into()));
+    let load =
+        async |account| accounts.load(account).await.map_err(|fault| interrupted(Fault::from(fault).into()));
 
     // Money that left has to arrive, so the receiver is looked at before it leaves.
     if !load(&wanted.from).await?.state.has_sent(&wanted.id) {
@@ -74,7 +75,8 @@ async fn receive<S: EventStore>(
     Transfer { id, from, to, amount }: &Transfer,
     context: &Context,
 ) -> Result<Executed<Account>, BankError> {
-    let command = AccountCommand::ReceiveTransfer { transfer: id.clone(), from: from.clone(), amount: *amount };
+    let command =
+        AccountCommand::ReceiveTransfer { transfer: id.clone(), from: from.clone(), amount: *amount };
     let once = ExecuteOptions::keyed(format!("transfer {id} from {from}").as_str());
     accounts.execute_with(to, command, context, once).await
 }

@@ -98,7 +98,11 @@ impl Account {
         Ok(())
     }
 
-    fn open(&self, owner: String, overdraft_limit: Option<Money>) -> Result<Events<AccountEvent>, AccountRefusal> {
+    fn open(
+        &self,
+        owner: String,
+        overdraft_limit: Option<Money>,
+    ) -> Result<Events<AccountEvent>, AccountRefusal> {
         match self.status {
             Status::NotOpenedYet if owner.trim().is_empty() => Err(AccountRefusal::OwnerMissing),
             Status::NotOpenedYet => {
@@ -110,7 +114,12 @@ impl Account {
         }
     }
 
-    fn send(&self, transfer: TransferId, to: AccountId, amount: Money) -> Result<Events<AccountEvent>, AccountRefusal> {
+    fn send(
+        &self,
+        transfer: TransferId,
+        to: AccountId,
+        amount: Money,
+    ) -> Result<Events<AccountEvent>, AccountRefusal> {
         match self.sent.get(&transfer) {
             Some(sent) if *sent == (to.clone(), amount) => Ok(Events::none()),
             Some(_) => Err(AccountRefusal::TransferIdReused(transfer)),

@@ -1,7 +1,7 @@
 //! The bank's domain: what an account is and what it never does.
 //!
-//! Everything here is pure: no I/O, no async, and nothing of the framework but the traits. `account` holds the
-//! rules; it is asked in `command`s, answers in `event`s, and says no in `refusal`s.
+//! Everything here is pure: no I/O, no async, and nothing of the framework but the `Aggregate` and `Event`
+//! traits. `account` holds the rules; it is asked in `command`s, answers in `event`s, says no in `refusal`s.
 #![expect(unreachable_pub, reason = "a domain reads as the library it is in a larger system")]
 
 mod account;

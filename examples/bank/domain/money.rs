@@ -21,6 +21,11 @@ impl Money {
     pub fn from_cents(cents: i64) -> Self {
         Self(cents)
     }
+
+    /// Returns the amount in cents.
+    pub fn cents(self) -> i64 {
+        self.0
+    }
 }
 
 impl Add for Money {
@@ -70,7 +75,7 @@ impl FromStr for Money {
             let cents: i64 = cents.parse().ok()?;
             Some(sign * whole.checked_mul(100)?.checked_add(cents)?)
         };
-        cents().map(Self).ok_or_else(|| InvalidMoney(text.to_owned()))
+        cents().map(Self::from_cents).ok_or_else(|| InvalidMoney(text.to_owned()))
     }
 }
 
@@ -88,8 +93,20 @@ mod tests {
 
     #[test]
     fn what_might_be_misread_is_no_amount() {
-        for text in ["", "-", ".", ".50", "12.", "12.5", "12.500", "1,50", "+1", "--1", "1.-5", "92233720368547758.08"]
-        {
+        for text in [
+            "",
+            "-",
+            ".",
+            ".50",
+            "12.",
+            "12.5",
+            "12.500",
+            "1,50",
+            "+1",
+            "--1",
+            "1.-5",
+            "92233720368547758.08",
+        ] {
             assert_eq!(text.parse::<Money>(), Err(InvalidMoney(text.into())), "{text:?}");
         }
     }

@@ -3,46 +3,44 @@
 use annals_devdb::{DatabaseError, Template, TestDatabase};
 use annals_eventstore::PostgresStore;
 use annals_eventstore::postgres::{
-    ConnectError, ConnectOptions, InvalidConnectOptions, MigrateError, OpenError, SchemaName, connect,
-    migrate, migrations_fingerprint,
+    ConnectError, InvalidConnectOptions, MigrateError, OpenError, SchemaName, connect, migrate,
+    migrations_fingerprint,
 };
 use tokio_postgres::Client;
 
 /// A database with an empty log; dropped when the test passes, kept and named when it fails.
-pub struct TestDb {
+pub(crate) struct TestDb {
     // Dropped in this order: the store lets go of its connections before the database goes.
     store: PostgresStore,
-    options: ConnectOptions,
     database: TestDatabase,
 }
 
 impl TestDb {
     /// Makes a database as a copy of a migrated one, and opens the log in it.
-    pub async fn fresh() -> Result<Self, TestDbError> {
+    pub(crate) async fn fresh() -> Result<Self, TestDbError> {
         let template = Template::new("log", &migrations_fingerprint());
         let database = TestDatabase::create(&template, migrated).await?;
-        let options: ConnectOptions = database.url().parse()?;
         let store = PostgresStore::connect(database.url()).await?;
-        Ok(Self { store, options, database })
+        Ok(Self { store, database })
     }
 
     /// Returns a handle to the log.
-    pub fn store(&self) -> PostgresStore {
+    pub(crate) fn store(&self) -> PostgresStore {
         self.store.clone()
     }
 
     /// Opens one more connection, as the role that owns the log.
-    pub async fn connect(&self) -> Result<Client, ConnectError> {
-        Ok(connect(&self.options).await?.into_client())
+    pub(crate) async fn connect(&self) -> Result<Client, TestDbError> {
+        Ok(connect(&self.url().parse()?).await?.into_client())
     }
 
     /// Returns the name of the log's schema.
-    pub fn schema(&self) -> &str {
+    pub(crate) fn schema(&self) -> &str {
         self.store.config().schema.as_str()
     }
 
     /// Returns the connection string, password and all.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.database.url()
     }
 }
@@ -55,9 +53,10 @@ async fn migrated(url: String) -> Result<(), TestDbError> {
 /// Why there is no database for the test.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub enum TestDbError {
+pub(crate) enum TestDbError {
     Database(#[from] DatabaseError),
     Options(#[from] InvalidConnectOptions),
+    Connect(#[from] ConnectError),
     Migrate(#[from] MigrateError),
     Open(#[from] OpenError),
 }

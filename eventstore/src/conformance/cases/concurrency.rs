@@ -28,23 +28,25 @@ enum Start {
 
 type Outcome = Result<Appended, AppendError>;
 
-/// Sends every append from a task of its own.
+/// Sends every append from a task of its own, and returns the answers in the order of the appends.
 async fn race<S: EventStore>(store: &S, appends: Vec<Append>, start: Start) -> CaseResult<Vec<Outcome>> {
     let (at_once, meeting) = match start {
         Start::Barriered => (appends.len(), appends.len()),
         Start::Staggered => (5, 1),
     };
     let barrier = Arc::new(Barrier::new(meeting));
-    let writers = appends.into_iter().map(|append| {
+    let writers = appends.into_iter().enumerate().map(|(n, append)| {
         let (store, barrier) = (store.clone(), barrier.clone());
         tokio::spawn(async move {
             barrier.wait().await;
-            store.append(append).await
+            (n, store.append(append).await)
         })
     });
     let all = async { Ok(iter(writers).buffer_unordered(at_once).collect::<Vec<_>>().await) };
     let ended = within(all, &format!("{start:?} writers get their answers")).await?;
-    ended.into_iter().map(|answer| answer.map_err(CaseFailure::from)).collect()
+    let mut ended = ended.into_iter().collect::<Result<Vec<_>, _>>()?;
+    ended.sort_by_key(|(n, _)| *n);
+    Ok(ended.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
 /// 8: appends at any version all succeed, however many writers there are; versions stay dense.
@@ -105,29 +107,31 @@ pub async fn a_race_to_create_a_stream_ends_cleanly<H: StoreHarness>(harness: &H
     let store = harness.store();
     for (round, start) in [Start::Barriered, Start::Staggered].into_iter().cycle().take(6).enumerate() {
         let name = format!("race-{round}");
-        let expectation = |n| if n % 2 == 0 { ExpectedVersion::Any } else { ExpectedVersion::NoStream };
-        let appends = (0..WRITERS).map(|n| append(&name, 1).expecting(expectation(n))).collect();
+        let (any, none) = (ExpectedVersion::Any, ExpectedVersion::NoStream);
+        let expected: Vec<_> = [any, none].into_iter().cycle().take(WRITERS).collect();
+        let appends = expected.iter().map(|expected| append(&name, 1).expecting(*expected)).collect();
 
         let outcomes = race(&store, appends, start).await?;
 
         let mut stored = 0;
         let mut created = 0;
-        for outcome in outcomes {
+        for (outcome, expected) in outcomes.into_iter().zip(expected) {
             match outcome {
                 Ok(appended) => {
+                    let first = appended.from_version == Version::FIRST;
+                    ensure!(first || expected == any, "{name}: no stream was expected, {appended:?} stored");
                     stored += 1;
-                    created += usize::from(appended.from_version == Version::FIRST);
+                    created += i32::from(first);
                 }
-                Err(AppendError::WrongVersion { expected: ExpectedVersion::NoStream, actual, .. }) => {
+                Err(AppendError::WrongVersion { actual, .. }) if expected == none => {
                     ensure!(actual > Version::NONE, "{name} was refused for a version it does not have");
                 }
                 Err(other) => return Err(CaseFailure::from(other)),
             }
         }
         ensure_eq!(created, 1, "{name}: writers that were told to have the first version");
-        ensure!(stored >= WRITERS / 2, "{name}: only {stored} of the appends at any version succeeded");
         let versions = versions_of(&whole_stream(&store, &stream(&name)).await?);
-        let dense: Vec<_> = (1..=i64::try_from(stored)?).collect();
+        let dense: Vec<_> = (1..=stored).collect();
         ensure_eq!(versions, dense, "{name}: versions");
     }
     Ok(())
@@ -183,10 +187,9 @@ pub async fn identical_appends_sent_at_once_are_stored_once<H: StoreHarness>(har
 pub async fn appends_under_one_key_sent_at_once_are_stored_once<H: StoreHarness>(harness: &H) -> CaseResult {
     let store = harness.store();
     let two = ExpectedVersion::Exact(Version::NONE.advance(2));
-    for (n, expected) in
-        [ExpectedVersion::Any, ExpectedVersion::NoStream, two, ExpectedVersion::StreamExists]
-            .into_iter()
-            .enumerate()
+    for (n, expected) in [ExpectedVersion::Any, ExpectedVersion::NoStream, two, ExpectedVersion::StreamExists]
+        .into_iter()
+        .enumerate()
     {
         for start in [Start::Barriered, Start::Staggered] {
             let name = format!("thing-{n}{start:?}");

@@ -4,6 +4,7 @@
 #![expect(clippy::missing_errors_doc, reason = "every case fails for the one reason its name tells")]
 
 mod append;
+mod bystanders;
 mod concurrency;
 mod expectation;
 mod idempotency;
@@ -13,9 +14,11 @@ mod order;
 mod payload;
 mod read;
 mod streams;
+mod versions;
 mod visibility;
 
 pub use append::*;
+pub use bystanders::*;
 pub use concurrency::*;
 pub use expectation::*;
 pub use idempotency::*;
@@ -25,4 +28,5 @@ pub use order::*;
 pub use payload::*;
 pub use read::*;
 pub use streams::*;
+pub use versions::*;
 pub use visibility::*;

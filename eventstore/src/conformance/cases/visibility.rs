@@ -3,43 +3,14 @@
 //! Positions are drawn before a commit, so a lower one can become visible after a higher one. Each case
 //! holds such transactions open, step by step, and lets a follower read at every step.
 
-use crate::append::Appended;
 use crate::conformance::failure::{CaseResult, ensure, ensure_eq, ensure_matches};
 use crate::conformance::follower::Follower;
-use crate::conformance::given::{append, ids_of, log_up_to, recorded_ids_of, stream};
+use crate::conformance::given::{log_up_to, recorded_ids_of, stream, within};
 use crate::conformance::harness::SqlHarness;
-use crate::conformance::order::ensure_log_order;
-use crate::conformance::transaction::{Held, OpenTransaction};
-use crate::event::EventId;
+use crate::conformance::transaction::{OpenTransaction, committed};
 use crate::position::GlobalPosition;
 use crate::read::{LogQuery, ReadError, StreamQuery};
 use crate::store::EventStore;
-
-/// Appends so many events through the store: a transaction that is over when this returns.
-async fn fast<S: EventStore>(store: &S, name: &str, events: usize) -> CaseResult<Held> {
-    let request = append(name, events);
-    let ids = ids_of(&request.events);
-    Ok(Held { appended: store.append(request).await?, ids })
-}
-
-/// Lets a follower read, and fails unless it gets exactly these events.
-async fn ensure_look<S: EventStore>(
-    follower: &mut Follower<S>,
-    promised: &[&Held],
-    told: &str,
-) -> CaseResult {
-    let new = follower.look().await?;
-    let promised: Vec<EventId> = promised.iter().flat_map(|held| held.ids.iter().copied()).collect();
-    ensure_eq!(recorded_ids_of(&new), promised, "events delivered {told}");
-    ensure_log_order(&follower.seen)
-}
-
-/// Fails when a cursor has passed events that are not visible yet.
-fn ensure_not_passed<S: EventStore>(follower: &Follower<S>, held: &Appended) -> CaseResult {
-    let (cursor, open) = (follower.cursor(), held.from_position);
-    ensure!(cursor < open, "the cursor is at {cursor}, beyond position {open} of an open transaction");
-    Ok(())
-}
 
 /// 17: what a caller's own transaction appends is invisible before its commit, and gone on rollback.
 pub async fn an_append_in_an_open_transaction_is_invisible<H: SqlHarness>(harness: &H) -> CaseResult {
@@ -78,13 +49,13 @@ pub async fn a_slow_transaction_is_not_skipped<H: SqlHarness>(harness: &H) -> Ca
     let mut follower = Follower::of(store.clone());
     for round in 0..3 {
         let (slow, held) = OpenTransaction::holding(harness, "slow-1", 1).await?;
-        let overtaking = fast(&store, &format!("fast-{round}"), 1).await?;
-        ensure_look(&mut follower, &[], "while the slow transaction is open").await?;
-        ensure_not_passed(&follower, &held.appended)?;
+        let overtaking = committed(&store, &format!("fast-{round}"), 1).await?;
+        follower.ensure_gets(&[], "while the slow transaction is open").await?;
+        follower.ensure_before(&held)?;
 
         slow.commit().await?;
 
-        ensure_look(&mut follower, &[&held, &overtaking], "after the slow commit").await?;
+        follower.ensure_gets(&[&held, &overtaking], "after the slow commit").await?;
     }
     Ok(())
 }
@@ -92,9 +63,9 @@ pub async fn a_slow_transaction_is_not_skipped<H: SqlHarness>(harness: &H) -> Ca
 /// 34: the log read backward shows nothing that a reader going forward would not see yet.
 pub async fn reading_backward_shows_settled_events_only<H: SqlHarness>(harness: &H) -> CaseResult {
     let store = harness.store();
-    let before = fast(&store, "fast-1", 1).await?;
+    let before = committed(&store, "fast-1", 1).await?;
     let (slow, held) = OpenTransaction::holding(harness, "slow-1", 1).await?;
-    let overtaking = fast(&store, "fast-1", 1).await?;
+    let overtaking = committed(&store, "fast-1", 1).await?;
 
     let query = LogQuery::before(GlobalPosition::END);
     let page = store.read_log(query).await?;
@@ -115,26 +86,26 @@ pub async fn reading_backward_shows_settled_events_only<H: SqlHarness>(harness: 
 pub async fn several_slow_transactions_are_not_skipped<H: SqlHarness>(harness: &H) -> CaseResult {
     let store = harness.store();
     let mut follower = Follower::of(store.clone());
-    let f0 = fast(&store, "fast-1", 1).await?;
+    let f0 = committed(&store, "fast-1", 1).await?;
     let (slow_a, a) = OpenTransaction::holding(harness, "slow-a", 1).await?;
-    let f1 = fast(&store, "fast-1", 1).await?;
+    let f1 = committed(&store, "fast-1", 1).await?;
     let (slow_b, b) = OpenTransaction::holding(harness, "slow-b", 1).await?;
-    let f2 = fast(&store, "fast-1", 1).await?;
+    let f2 = committed(&store, "fast-1", 1).await?;
     let (slow_c, c) = OpenTransaction::holding(harness, "slow-c", 1).await?;
-    let f3 = fast(&store, "fast-1", 1).await?;
-    ensure_look(&mut follower, &[&f0], "while all three are open").await?;
-    ensure_not_passed(&follower, &a.appended)?;
+    let f3 = committed(&store, "fast-1", 1).await?;
+    follower.ensure_gets(&[&f0], "while all three are open").await?;
+    follower.ensure_before(&a)?;
 
     slow_b.commit().await?;
-    ensure_look(&mut follower, &[], "after the second one's commit").await?;
-    ensure_not_passed(&follower, &a.appended)?;
+    follower.ensure_gets(&[], "after the second one's commit").await?;
+    follower.ensure_before(&a)?;
 
     slow_a.commit().await?;
-    ensure_look(&mut follower, &[&a, &f1, &b, &f2], "after the first one's commit").await?;
-    ensure_not_passed(&follower, &c.appended)?;
+    follower.ensure_gets(&[&a, &f1, &b, &f2], "after the first one's commit").await?;
+    follower.ensure_before(&c)?;
 
     slow_c.commit().await?;
-    ensure_look(&mut follower, &[&c, &f3], "after the third one's commit").await
+    follower.ensure_gets(&[&c, &f3], "after the third one's commit").await
 }
 
 /// 36: a slow transaction of many events and many appends is not skipped in any of its parts.
@@ -142,18 +113,18 @@ pub async fn a_slow_transaction_of_many_events_is_not_skipped<H: SqlHarness>(har
     let store = harness.store();
     let mut follower = Follower::of(store.clone());
     let (slow, first) = OpenTransaction::holding(harness, "slow-1", 3).await?;
-    let f1 = fast(&store, "fast-1", 2).await?;
+    let f1 = committed(&store, "fast-1", 2).await?;
     let second = slow.append_counted("slow-2", 2).await?;
-    let f2 = fast(&store, "fast-1", 2).await?;
+    let f2 = committed(&store, "fast-1", 2).await?;
     let third = slow.append_counted("slow-1", 3).await?;
-    let f3 = fast(&store, "fast-1", 1).await?;
-    ensure_look(&mut follower, &[], "while the slow transaction is open").await?;
-    ensure_not_passed(&follower, &first.appended)?;
+    let f3 = committed(&store, "fast-1", 1).await?;
+    follower.ensure_gets(&[], "while the slow transaction is open").await?;
+    follower.ensure_before(&first)?;
 
     slow.commit().await?;
 
     let all = [&first, &f1, &second, &f2, &third, &f3];
-    ensure_look(&mut follower, &all, "after the slow commit").await
+    follower.ensure_gets(&all, "after the slow commit").await
 }
 
 /// 37: positions that are rolled back hold nobody back afterwards, at the start of the log or later.
@@ -162,13 +133,13 @@ pub async fn rolled_back_positions_do_not_block<H: SqlHarness>(harness: &H) -> C
     let mut follower = Follower::of(store.clone());
     for round in 0..3 {
         let (slow, held) = OpenTransaction::holding(harness, "slow-1", 2).await?;
-        let overtaking = fast(&store, "fast-1", 1).await?;
-        ensure_look(&mut follower, &[], "while the transaction is open").await?;
-        ensure_not_passed(&follower, &held.appended)?;
+        let overtaking = committed(&store, "fast-1", 1).await?;
+        follower.ensure_gets(&[], "while the transaction is open").await?;
+        follower.ensure_before(&held)?;
 
         slow.rollback().await?;
 
-        ensure_look(&mut follower, &[&overtaking], &format!("after rollback {round}")).await?;
+        follower.ensure_gets(&[&overtaking], &format!("after rollback {round}")).await?;
     }
     Ok(())
 }
@@ -181,20 +152,20 @@ pub async fn a_rolled_back_savepoint_does_not_block<H: SqlHarness>(harness: &H) 
     let slow = OpenTransaction::begin(harness).await?;
     slow.execute("savepoint before").await?;
     slow.append_counted("slow-1", 2).await?;
-    let f1 = fast(&store, "fast-1", 1).await?;
-    ensure_look(&mut follower, &[], "before the savepoint is rolled back").await?;
+    let f1 = committed(&store, "fast-1", 1).await?;
+    follower.ensure_gets(&[], "before the savepoint is rolled back").await?;
 
     slow.execute("rollback to savepoint before").await?;
-    ensure_look(&mut follower, &[&f1], "after the savepoint was rolled back").await?;
+    follower.ensure_gets(&[&f1], "after the savepoint was rolled back").await?;
 
     let held = slow.append_counted("slow-1", 2).await?;
-    let f2 = fast(&store, "fast-1", 1).await?;
-    ensure_look(&mut follower, &[], "after the transaction appended again").await?;
-    ensure_not_passed(&follower, &held.appended)?;
+    let f2 = committed(&store, "fast-1", 1).await?;
+    follower.ensure_gets(&[], "after the transaction appended again").await?;
+    follower.ensure_before(&held)?;
 
     slow.commit().await?;
     ensure_eq!(held.appended.from_version.get(), 1, "version after the rollback to the savepoint");
-    ensure_look(&mut follower, &[&held, &f2], "after the commit").await
+    follower.ensure_gets(&[&held, &f2], "after the commit").await
 }
 
 /// 38: all events of one transaction come on one page, whatever was committed between them, and once.
@@ -205,101 +176,71 @@ pub async fn events_of_one_transaction_are_delivered_together<H: SqlHarness>(har
     let mut promised = Vec::new();
     for round in 0..5 {
         let held = slow.append_counted(&format!("slow-{}", round % 2), 2).await?;
-        let overtaking = fast(&store, "fast-1", 1).await?;
+        let overtaking = committed(&store, "fast-1", 1).await?;
         promised.extend([held.ids, overtaking.ids].concat());
-        ensure_look(&mut follower, &[], "while the transaction is open").await?;
+        follower.ensure_gets(&[], "while the transaction is open").await?;
     }
 
     slow.commit().await?;
 
     let page = follower.page().await?;
     ensure_eq!(recorded_ids_of(&page), promised, "the first page after the commit");
-    ensure_look(&mut follower, &[], "once everything was delivered").await
+    follower.ensure_gets(&[], "once everything was delivered").await
 }
 
-/// 40: versions rise in the order of the log even where the later writer's transaction began first.
-pub async fn versions_rise_although_the_later_writer_began_first<H: SqlHarness>(harness: &H) -> CaseResult {
-    let store = harness.store();
-    let mut follower = Follower::of(store.clone());
-    let early = OpenTransaction::begin_with_id(harness).await?;
-    let first = fast(&store, "hot-1", 2).await?;
-    ensure_look(&mut follower, &[&first], "while a transaction is open that has not appended").await?;
-
-    let later = early.append_counted("hot-1", 2).await?;
-    ensure_look(&mut follower, &[], "while its append is not committed").await?;
-    early.commit().await?;
-
-    ensure_eq!(later.appended.from_version.get(), 3, "version of the later writer");
-    ensure_look(&mut follower, &[&later], "after its commit").await
-}
-
-/// 40: two open transactions that write to one stream stand in the log in the order of its versions.
-pub async fn writers_of_one_stream_queue_in_the_order_of_the_log<H: SqlHarness>(harness: &H) -> CaseResult {
-    let store = harness.store();
-    let mut follower = Follower::of(store.clone());
-    let mut version = 0;
-    for commits in [true, false, true] {
-        let second = OpenTransaction::begin_with_id(harness).await?;
-        let (first, held) = OpenTransaction::holding(harness, "hot-1", 2).await?;
-
-        // The second one waits for the stream's row until the first one ends.
-        let ended = async { if commits { first.commit().await } else { first.rollback().await } };
-        let (queued, ended) = tokio::join!(second.append_counted("hot-1", 1), ended);
-        ended?;
-        let queued = queued?;
-        second.commit().await?;
-
-        version += if commits { 3 } else { 1 };
-        ensure_eq!(queued.appended.to_version.get(), version, "version of the second writer");
-        let both = [&held, &queued];
-        ensure_look(&mut follower, &both[usize::from(!commits)..], "after both have ended").await?;
-    }
-    Ok(())
-}
-
-/// 41: an open transaction that writes elsewhere in the same database holds nobody back.
-pub async fn an_unrelated_open_transaction_does_not_block<H: SqlHarness>(harness: &H) -> CaseResult {
-    let store = harness.store();
-    let mut follower = Follower::of(store.clone());
-    let unrelated = OpenTransaction::begin_with_id(harness).await?;
-    unrelated.execute("create table unrelated (n int); insert into unrelated values (1)").await?;
-
-    for _ in 0..3 {
-        let appended = fast(&store, "thing-1", 2).await?;
-        ensure_look(&mut follower, &[&appended], "while an unrelated transaction is open").await?;
-    }
-    unrelated.rollback().await
-}
-
-/// 42: an open transaction that only reads, in any isolation level, holds nobody back.
-pub async fn an_open_reader_does_not_block<H: SqlHarness>(harness: &H) -> CaseResult {
-    let store = harness.store();
-    let mut follower = Follower::of(store.clone());
-    let f0 = fast(&store, "thing-1", 1).await?;
-    let reader = harness.connect().await?;
-    reader.batch_execute("begin isolation level repeatable read").await?;
-    let count = format!("select count(*) from {}.events", harness.schema());
-    reader.query_one(&count, &[]).await?;
-
-    let f1 = fast(&store, "thing-1", 2).await?;
-
-    ensure_look(&mut follower, &[&f0, &f1], "while a reader's transaction is open").await?;
-    Ok(reader.batch_execute("rollback").await?)
-}
-
-/// 43: a subscriber that begins at the end of the log misses nothing that commits after that.
-pub async fn beginning_at_the_end_misses_nothing_that_commits_later<H: SqlHarness>(
+/// 38: the events of a transaction come together, too, where another one began to append between its appends
+/// and is still open when it commits: then all of them wait.
+pub async fn events_of_overlapping_transactions_are_delivered_together<H: SqlHarness>(
     harness: &H,
 ) -> CaseResult {
     let store = harness.store();
-    fast(&store, "fast-1", 2).await?;
-    let (slow, held) = OpenTransaction::holding(harness, "slow-1", 2).await?;
-    let overtaking = fast(&store, "fast-1", 1).await?;
-    let head = store.read_log(LogQuery::after(GlobalPosition::START).limit(0)).await?.head;
-    let mut follower = Follower::after(store.clone(), head);
+    let mut follower = Follower::of(store.clone());
+    let (first, a1) = OpenTransaction::holding(harness, "slow-1", 2).await?;
+    let (second, b) = OpenTransaction::holding(harness, "slow-2", 1).await?;
+    let a2 = first.append_counted("slow-1", 2).await?;
 
-    slow.commit().await?;
+    first.commit().await?;
+    follower.ensure_gets(&[], "of a transaction that has another's open positions among its own").await?;
 
-    follower.reach(overtaking.appended.to_position).await?;
-    follower.ensure_seen(&[held.ids, overtaking.ids].concat(), "behind the head while one was open")
+    second.commit().await?;
+    follower.ensure_gets(&[&a1, &b, &a2], "after both commits").await
+}
+
+/// 38: the events of one large append come together, too, where another transaction drew its position among
+/// them and is still open when it commits.
+pub async fn an_append_with_others_positions_inside_is_delivered_together<H: SqlHarness>(
+    harness: &H,
+) -> CaseResult {
+    let store = harness.store();
+    let mut follower = Follower::of(store.clone()).page_events(1_000_000);
+    let witness = harness.connect().await?;
+    let last_drawn = format!("select last_value from {}.events_position_seq", harness.schema());
+    for round in 1.. {
+        let large = OpenTransaction::begin(harness).await?;
+        let before: i64 = witness.query_one(&last_drawn, &[]).await?.get(0);
+        // The other one appends as soon as the large one was seen to draw positions.
+        let small = async {
+            while witness.query_one(&last_drawn, &[]).await?.get::<_, i64>(0) < before + 2 {}
+            OpenTransaction::holding(harness, &format!("small-{round}"), 1).await
+        };
+        let large_append = large.append_counted("large-1", 20_000);
+        let (held, small) = tokio::join!(large_append, within(small, "the large append draws positions"));
+        let (held, (small, inside)) = (held?, small?);
+        large.commit().await?;
+
+        let at = inside.appended.from_position;
+        let met = held.appended.from_position < at && at < held.appended.to_position;
+        if met {
+            let early = follower.look().await?.len();
+            ensure_eq!(early, 0, "events delivered of an append that has another's open position inside");
+        }
+        small.commit().await?;
+        let whole = follower.look().await?;
+        ensure_eq!(whole.len(), 20_001, "events delivered after both commits");
+        if met {
+            return Ok(());
+        }
+        ensure!(round < 50, "no append ever drew its position inside of another");
+    }
+    Ok(())
 }

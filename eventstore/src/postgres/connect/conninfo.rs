@@ -56,6 +56,9 @@ fn parse_url(rest: &str) -> Result<Pairs, InvalidConnectOptions> {
     };
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (hosts, database) = address.split_once('/').unwrap_or((address, ""));
+    if hosts.contains(':') && database.contains('@') {
+        return Err(malformed("there is a `/` before the `@`; write the one in the password as %2F"));
+    }
     if !hosts.is_empty() {
         parse_hosts(hosts, &mut pairs)?;
     }
@@ -217,6 +220,7 @@ mod tests {
     fn a_refusal_never_repeats_the_text() {
         for text in [
             "postgres://ann:secret@secret@one/shop",
+            "postgres://ann:sec/secret@one/shop",
             "postgres://ann:%zzsecret@one",
             "postgres://ann:%secret",
             "postgres://ann:secret@[one",

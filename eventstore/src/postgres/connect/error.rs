@@ -183,6 +183,20 @@ impl ConnectError {
         let source = std::error::Error::source(error)?;
         source.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref()
     }
+
+    /// Takes the error out of one that a [`super::pool`] handed out when it failed to connect.
+    ///
+    /// # Errors
+    ///
+    /// The driver's error itself, when it is about something else.
+    pub fn out_of(error: tokio_postgres::Error) -> Result<Self, tokio_postgres::Error> {
+        if Self::behind(&error).is_none() {
+            return Err(error);
+        }
+        let inner = error.into_source().and_then(|source| source.downcast::<std::io::Error>().ok());
+        let cause = inner.and_then(|io| io.into_inner()).and_then(|cause| cause.downcast::<Self>().ok());
+        Ok(*cause.expect("it was found just now"))
+    }
 }
 
 impl fmt::Display for ConnectError {

@@ -47,6 +47,9 @@ impl SchemaName {
 
     /// Rewrites SQL that was written for the schema `annals`.
     pub(crate) fn rewrite(&self, sql: &str) -> String {
+        if self.0 == WRITTEN_FOR {
+            return sql.to_owned();
+        }
         let mut rewritten = String::with_capacity(sql.len() + 64);
         let mut rest = sql;
         while let Some(at) = rest.find(WRITTEN_FOR) {

@@ -44,7 +44,8 @@ async fn a_transfer_moves_the_money_once_however_often_it_is_asked_for() {
 #[tokio::test]
 async fn a_transfer_that_was_cut_short_arrives_when_it_is_asked_for_again() {
     let bank = bank().await;
-    let sent = AccountCommand::SendTransfer { transfer: "rent".into(), to: "landlord".into(), amount: euros(70) };
+    let sent =
+        AccountCommand::SendTransfer { transfer: "rent".into(), to: "landlord".into(), amount: euros(70) };
     bank.accounts.execute(&"ada".into(), sent, &Context::new()).await.unwrap();
     assert_eq!(balances(&bank).await, [euros(30), euros(0)]);
 
@@ -70,14 +71,18 @@ async fn a_transfer_nobody_can_afford_moves_nothing() {
 
     let refused = bank.transfer(&rent(101), &Context::new()).await.expect_err("100 are there");
 
-    assert_eq!(refused.to_string(), "nothing was transferred: insufficient funds: balance is 100.00, wanted is 101.00");
+    assert_eq!(
+        refused.to_string(),
+        "nothing was transferred: insufficient funds: balance is 100.00, wanted is 101.00"
+    );
     assert_eq!(balances(&bank).await, [euros(100), euros(0)]);
 }
 
 #[tokio::test]
 async fn money_on_its_way_to_an_account_that_was_closed_is_reported_each_time() {
     let bank = bank().await;
-    let sent = AccountCommand::SendTransfer { transfer: "rent".into(), to: "landlord".into(), amount: euros(70) };
+    let sent =
+        AccountCommand::SendTransfer { transfer: "rent".into(), to: "landlord".into(), amount: euros(70) };
     bank.accounts.execute(&"ada".into(), sent, &Context::new()).await.unwrap();
     bank.close(&"landlord".into(), &Context::new()).await.unwrap();
 

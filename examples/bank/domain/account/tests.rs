@@ -87,14 +87,14 @@ fn an_overdraft_limit_is_what_the_balance_may_lack() {
 
 #[test]
 fn no_amount_is_zero_or_negative_or_beyond_the_limit() {
-    let commands = |amount| {
-        [deposit(amount), withdraw(amount), send_rent(amount), receive_rent(amount), ]
-    };
+    let commands = |amount| [deposit(amount), withdraw(amount), send_rent(amount), receive_rent(amount)];
     for amount in [0, -1] {
         for command in commands(amount) {
             given::<Account>([opened()]).when(command).then_refused(AccountRefusal::AmountMustBePositive);
         }
-        given::<Account>([]).when(open(Some(euros(amount)))).then_refused(AccountRefusal::AmountMustBePositive);
+        given::<Account>([])
+            .when(open(Some(euros(amount))))
+            .then_refused(AccountRefusal::AmountMustBePositive);
     }
     for command in commands(1_000_000_001) {
         given::<Account>([opened()]).when(command).then_refused(AccountRefusal::AmountTooLarge);
@@ -142,5 +142,7 @@ fn only_an_open_account_moves_money() {
             .then_refused(AccountRefusal::AccountClosed);
     }
     given::<Account>([]).when(AccountCommand::Close).then_refused(AccountRefusal::AccountNotOpen);
-    given::<Account>([opened(), AccountEvent::Closed]).when(open(None)).then_refused(AccountRefusal::AccountClosed);
+    given::<Account>([opened(), AccountEvent::Closed])
+        .when(open(None))
+        .then_refused(AccountRefusal::AccountClosed);
 }

@@ -42,7 +42,7 @@ $$;
 --
 -- Three steps, each seeing what the one before cannot have missed: the last position drawn, then the lowest
 -- mark, then (in the caller's next statement) the rows. Folded into one snapshot they would lose events,
--- hence LG006 in any isolation level that has one snapshot for all.
+-- hence LG006 in any isolation level that has one snapshot for all. Tests stop at each line `gap`.
 create function annals.head() returns bigint
 language plpgsql volatile
 as $$
@@ -55,9 +55,11 @@ begin
             using errcode = 'LG006', hint = 'read it in a READ COMMITTED transaction, or outside of any';
     end if;
 
+    -- gap: before the last position
     select case when is_called then last_value else 0 end into last_drawn
     from annals.events_position_seq;
 
+    -- gap: between the last position and the marks
     -- A mark counts when its transaction also holds a row lock on this log's streams: no other log and no
     -- stranger's advisory lock can hold readers back. (A row lock not yet seen belongs to a position drawn
     -- after the step above; one already gone belongs to rows that the next step sees.)

@@ -69,7 +69,7 @@ begin
         foreach base in array case when expected > 0 then array[expected] else array[0, there.first_version - 1] end loop
             if event_ids = (
                 select array_agg(e.event_id order by e.version) from annals.events as e
-                where e.stream_id = there.stream_id and e.version > base and e.version <= base + n)
+                where e.stream_id = there.stream_id and e.version > base and e.version - base <= n)
             then
                 return query
                 select r.from_version, r.to_version, r.from_position, r.to_position, r.already_applied
@@ -144,6 +144,14 @@ begin
         end if;
         exit when target is not null;
 
+        if idempotency_key is not null then
+            -- The same append may have come twice at once, and the other one was first.
+            select r.* from annals.receipt_under_key(idempotency_key, fingerprint) as r
+            into from_version, to_version, from_position, to_position, already_applied;
+            if found then
+                return;
+            end if;
+        end if;
         select r.* from annals.receipt_or_refusal(stream, expected, event_ids) as r
         into from_version, to_version, from_position, to_position, already_applied;
         if found then

@@ -48,6 +48,7 @@ as $$
 declare
     settled constant bigint := annals.head();
 begin
+    -- gap: between the marks and the rows
     return query
     select settled, e.position, s.stream_name, e.version, e.event_id, e.event_type, e.schema_version, e.data,
         e.metadata, e.recorded_at

@@ -1,0 +1,87 @@
+//! The conformance suite fails stores that break its promises: a suite that passes everything proves nothing.
+
+use annals_eventstore::conformance::cases;
+
+use crate::support::{BrokenStore, Fault};
+
+/// Fails unless the sound store passes each case and the broken one does not.
+macro_rules! notices {
+    ($($promise:ident: $fault:ident by [$($case:ident),+ $(,)?];)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $promise() {
+            $(
+                let sound = cases::$case(&BrokenStore::new(Fault::None)).await;
+                sound.expect(stringify!($case));
+                let broken = cases::$case(&BrokenStore::new(Fault::$fault)).await;
+                assert!(broken.is_err(), "{} passes a store of which {:?} is true", stringify!($case), Fault::$fault);
+            )+
+        }
+    )+};
+}
+
+notices! {
+    a_store_that_skips_the_version_check_is_noticed: SkipsTheVersionCheck by [
+        expecting_no_stream_is_refused_by_an_existing_one,
+        expecting_version_zero_is_expecting_no_stream,
+        expecting_a_stream_is_refused_by_a_missing_one,
+        a_wrong_exact_version_is_refused_with_the_actual_one,
+        of_many_writers_at_one_version_exactly_one_wins,
+        a_race_to_create_a_stream_ends_cleanly,
+    ];
+    a_store_that_checks_the_version_too_early_is_noticed: ChecksTheVersionTooEarly by [
+        of_many_writers_at_one_version_exactly_one_wins,
+        identical_appends_sent_at_once_are_stored_once,
+    ];
+    a_store_that_forgets_ids_is_noticed: ForgetsIds by [
+        a_repetition_by_its_ids_returns_the_first_receipt,
+        the_same_event_id_twice_in_one_append_is_refused,
+        identical_appends_sent_at_once_are_stored_once,
+    ];
+    a_store_that_takes_any_late_append_for_a_repetition_is_noticed: TakesLateAppendsForRepetitions by [
+        events_that_are_only_partly_the_same_are_a_conflict,
+        expecting_no_stream_is_refused_by_an_existing_one,
+    ];
+    a_store_that_forgets_keys_is_noticed: ForgetsKeys by [
+        a_key_recognises_a_repetition_in_every_mode,
+        a_key_used_for_something_else_is_refused,
+        appends_under_one_key_sent_at_once_are_stored_once,
+    ];
+    a_store_that_forgets_what_a_key_was_for_is_noticed: ForgetsFingerprints by [
+        a_key_used_for_something_else_is_refused,
+        a_key_is_compared_by_the_fingerprint_that_is_given,
+    ];
+    a_store_that_keeps_half_of_a_refused_append_is_noticed: StoresTheFirstHalfOfARefusedAppend by [
+        one_refused_event_refuses_the_whole_append,
+        a_nul_character_is_refused_by_name,
+    ];
+    a_store_that_shows_half_of_an_append_is_noticed: TearsAppends by [
+        events_of_one_append_are_delivered_together,
+    ];
+    a_store_that_reorders_is_noticed: Reorders by [
+        every_page_size_reads_the_same_log,
+        the_log_reads_both_ways_from_any_position,
+        events_of_one_append_keep_their_order,
+        versions_rise_in_the_order_of_the_log,
+    ];
+    a_store_that_drops_a_late_event_is_noticed: DropsALateEvent by [
+        every_page_size_reads_the_same_log,
+        every_event_is_delivered_once,
+        events_of_one_append_keep_their_order,
+        versions_rise_in_the_order_of_the_log,
+    ];
+    a_store_that_delivers_twice_is_noticed: DeliversTwice by [
+        every_page_size_reads_the_same_log,
+        every_event_is_delivered_once,
+        versions_rise_in_the_order_of_the_log,
+    ];
+    a_store_that_settles_too_early_is_noticed: SettlesTooEarly by [
+        every_page_size_reads_the_same_log,
+        every_event_is_delivered_once,
+    ];
+    a_store_that_settles_too_far_is_noticed: SettlesTooFar by [
+        every_page_size_reads_the_same_log,
+        past_the_ends_of_the_log_there_is_nothing,
+    ];
+    a_store_that_reformats_payloads_is_noticed: ReformatsPayloads by [what_is_stored_comes_back_to_the_byte];
+    a_store_that_drops_metadata_is_noticed: DropsMetadata by [metadata_is_kept_and_may_be_absent];
+}

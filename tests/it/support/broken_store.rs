@@ -1,0 +1,190 @@
+//! Stores with one fault each, around a sound one: what the conformance suite has to notice.
+
+use std::sync::Arc;
+
+use annals_eventstore::conformance::StoreHarness;
+use annals_eventstore::{
+    Append, AppendError, Appended, EventId, EventStore, ExpectedVersion, Fingerprint, GlobalPosition,
+    LogPage, LogQuery, MemoryStore, Metadata, NewEvent, Payload, ReadError, RecordedEvent, StreamInfo,
+    StreamListQuery, StreamName, StreamQuery, Version, Wakeups,
+};
+use tokio::sync::watch;
+
+/// What a store does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing: the wrapper itself is sound.
+    None,
+    /// Appends whatever version is expected.
+    SkipsTheVersionCheck,
+    /// Compares the versions first and appends later, when another writer may have come between.
+    ChecksTheVersionTooEarly,
+    /// Gives every event an id of its own.
+    ForgetsIds,
+    /// Takes any append at a version that is gone for a repetition.
+    TakesLateAppendsForRepetitions,
+    /// Passes over idempotency keys.
+    ForgetsKeys,
+    /// Takes any append under a used key for a repetition.
+    ForgetsFingerprints,
+    /// Stores the events before one that is refused.
+    StoresTheFirstHalfOfARefusedAppend,
+    /// Stores one append in two steps that readers can come between.
+    TearsAppends,
+    /// Hands out a page in another order.
+    Reorders,
+    /// Leaves the last event out of a page and says that it was seen.
+    DropsALateEvent,
+    /// Hands out the last event of a page twice.
+    DeliversTwice,
+    /// Settles a page at a place before its last event, which then comes again.
+    SettlesTooEarly,
+    /// Settles a full page at the head, beyond events that are still to come.
+    SettlesTooFar,
+    /// Reads JSON and writes it anew.
+    ReformatsPayloads,
+    /// Drops the metadata.
+    DropsMetadata,
+}
+
+/// A sound store behind a fault.
+#[derive(Debug, Clone)]
+pub(crate) struct BrokenStore {
+    sound: MemoryStore,
+    fault: Fault,
+    /// How often the log was read, and how many appends passed a check.
+    reads: Arc<watch::Sender<usize>>,
+    checks: Arc<watch::Sender<usize>>,
+}
+
+impl BrokenStore {
+    pub(crate) fn new(fault: Fault) -> Self {
+        Self { sound: MemoryStore::new(), fault, reads: Arc::default(), checks: Arc::default() }
+    }
+
+    /// Compares versions, and goes on only when a second append has passed the same comparison.
+    async fn check_early(&self, append: Append) -> Result<Appended, AppendError> {
+        let actual = self.sound.stream_info(&append.stream).await.map_or(Version::NONE, |info| info.version);
+        if !append.expected.holds_at(actual) {
+            return self.sound.append(append).await;
+        }
+        let mut checks = self.checks.subscribe();
+        self.checks.send_modify(|checks| *checks += 1);
+        checks.wait_for(|checks| *checks > 1).await.expect("the sender is ours");
+        self.sound.append(append.expecting(ExpectedVersion::Any)).await
+    }
+
+    /// Stores one half, waits for a reader, and stores the other half.
+    async fn tear(&self, mut append: Append) -> Result<Appended, AppendError> {
+        let rest = append.events.split_off(append.events.len() / 2);
+        let stream = append.stream.clone();
+        let first = self.sound.append(append).await?;
+        let mut reads = self.reads.subscribe();
+        let before = *reads.borrow_and_update();
+        reads.wait_for(|reads| *reads > before).await.expect("the sender is ours");
+        let last = self.sound.append(Append::to(stream, rest)).await?;
+        Ok(Appended { to_version: last.to_version, to_position: last.to_position, ..first })
+    }
+
+    async fn take_for_repetition(&self, append: Append) -> Result<Appended, AppendError> {
+        let events = append.events.len();
+        match self.sound.append(append).await {
+            Err(AppendError::WrongVersion { actual, .. }) if actual > Version::NONE => Ok(Appended {
+                from_version: Version::FIRST,
+                to_version: Version::NONE.advance(events as u64),
+                from_position: GlobalPosition::START,
+                to_position: GlobalPosition::START,
+                already_applied: true,
+            }),
+            answer => answer,
+        }
+    }
+
+    async fn store_half(&self, append: Append) -> Result<Appended, AppendError> {
+        let refused = match self.sound.append(append.clone()).await {
+            Err(refused @ AppendError::InvalidPayload { .. }) => refused,
+            answer => return answer,
+        };
+        let first = append.events.into_iter().take(1);
+        self.sound.append(Append::to(append.stream, first)).await?;
+        Err(refused)
+    }
+}
+
+/// An append with each of its events changed.
+fn with_events(append: Append, change: impl Fn(NewEvent) -> NewEvent) -> Append {
+    Append { events: append.events.into_iter().map(change).collect(), ..append }
+}
+
+fn reformatted(event: NewEvent) -> NewEvent {
+    let read: serde_json::Value = event.data.decode().unwrap_or_default();
+    NewEvent { data: Payload::encode(&read).expect("what was read can be written"), ..event }
+}
+
+/// A page of the log with the fault in it.
+fn spoilt(fault: Fault, mut page: LogPage) -> LogPage {
+    match fault {
+        Fault::Reorders => page.events.reverse(),
+        Fault::DropsALateEvent => drop(page.events.pop()),
+        Fault::DeliversTwice => page.events.extend(page.events.last().cloned()),
+        Fault::SettlesTooEarly => {
+            page.settled_to = page.events.iter().rev().nth(1).map_or(page.settled_to, |event| event.position);
+        }
+        Fault::SettlesTooFar => page.settled_to = page.head,
+        _ => {}
+    }
+    page
+}
+
+impl EventStore for BrokenStore {
+    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let append = match self.fault {
+            Fault::ChecksTheVersionTooEarly => return self.check_early(append).await,
+            Fault::TearsAppends => return self.tear(append).await,
+            Fault::TakesLateAppendsForRepetitions => return self.take_for_repetition(append).await,
+            Fault::StoresTheFirstHalfOfARefusedAppend => return self.store_half(append).await,
+            Fault::SkipsTheVersionCheck => append.expecting(ExpectedVersion::Any),
+            Fault::ForgetsIds => with_events(append, |event| event.with_id(EventId::new())),
+            Fault::ForgetsKeys => Append { key: None, ..append },
+            Fault::ForgetsFingerprints => append.with_fingerprint(Fingerprint::of("always the same")),
+            Fault::ReformatsPayloads => with_events(append, reformatted),
+            Fault::DropsMetadata => with_events(append, |event| event.with_metadata(Metadata::default())),
+            _ => append,
+        };
+        self.sound.append(append).await
+    }
+
+    async fn read_log(&self, query: LogQuery) -> Result<LogPage, ReadError> {
+        let page = self.sound.read_log(query).await?;
+        self.reads.send_modify(|reads| *reads += 1);
+        Ok(spoilt(self.fault, page))
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        query: StreamQuery,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        self.sound.read_stream(stream, query).await
+    }
+
+    async fn stream_info(&self, stream: &StreamName) -> Result<StreamInfo, ReadError> {
+        self.sound.stream_info(stream).await
+    }
+
+    async fn list_streams(&self, query: StreamListQuery) -> Result<Vec<StreamInfo>, ReadError> {
+        self.sound.list_streams(query).await
+    }
+
+    fn wakeups(&self) -> Wakeups {
+        self.sound.wakeups()
+    }
+}
+
+impl StoreHarness for BrokenStore {
+    type Store = Self;
+
+    fn store(&self) -> Self {
+        self.clone()
+    }
+}
