@@ -25,6 +25,7 @@ struct Cli {
     verb: Verb,
 }
 
+/// Shown below the help, since scripts rely on them.
 const EXIT_CODES: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 version conflict, 5 a probe failed,
 6 schema too old or too new, 69 database unavailable, 75 try again, 130 interrupted";

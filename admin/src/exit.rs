@@ -1,5 +1,7 @@
 //! How a verb ends: its exit code, and what is said on standard error.
 //!
+//! What each error of the libraries means is told in `fault`.
+//!
 //! Guarantees: the chain of causes is told once, without a cause that only repeats the one before it; a
 //! reader of our output that went away is no failure.
 
@@ -7,12 +9,6 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
-
-use annals_devdb::{DatabaseError, StartError, StopError};
-use annals_eventstore::postgres::{
-    ConnectError, InvalidConnectOptions, InvalidSchemaName, MigrateError, OpenError, SchemaFault,
-};
-use annals_eventstore::{AppendError, ExpectedVersion, InvalidEvent, InvalidPayload, ReadError};
 
 /// What a verb returns.
 pub(crate) type Outcome = Result<(), Failure>;
@@ -87,11 +83,16 @@ impl Failure {
         Self { advice: Some(advice.into()), ..self }
     }
 
+    /// Returns the exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// Tells the failure on standard error and returns its exit code.
     pub(crate) fn report(&self) -> ExitCode {
         // Standard error may be closed as well; the exit code still tells.
         let _ = io::stderr().lock().write_all(self.to_string().as_bytes());
-        ExitCode::from(self.exit as u8)
+        ExitCode::from(self.exit() as u8)
     }
 }
 
@@ -115,126 +116,6 @@ impl fmt::Display for Failure {
             None => Ok(()),
         }
     }
-}
-
-impl From<AppendError> for Failure {
-    fn from(error: AppendError) -> Self {
-        let (exit, advice) = match &error {
-            AppendError::WrongVersion { stream, .. } => (
-                Exit::VersionConflict,
-                Some(format!(
-                    "nothing was written; read the stream (annals stream show {stream}) and decide again"
-                )),
-            ),
-            AppendError::StreamNotFound(_) => (Exit::NotFound, Some("nothing was written".to_owned())),
-            AppendError::DuplicateEventId(_)
-            | AppendError::InvalidPayload { .. }
-            | AppendError::Malformed(_) => (Exit::Usage, Some("nothing was written".to_owned())),
-            AppendError::Serialization(..) => {
-                (Exit::TryAgain, Some("nothing was written; try again".to_owned()))
-            }
-            AppendError::Unavailable(_) => (
-                Exit::Unavailable,
-                Some("nothing was written; try again when the database answers".to_owned()),
-            ),
-            _ => (Exit::Failed, None),
-        };
-        Self { exit, cause: Some(error.into()), advice }
-    }
-}
-
-/// Tells a failed append by what the command line said: whether repeating it is safe, how the key was written.
-pub(crate) fn append_failure(
-    error: AppendError,
-    expected: ExpectedVersion,
-    key: Option<&str>,
-    has_id: bool,
-) -> Failure {
-    let exact = matches!(expected, ExpectedVersion::NoStream | ExpectedVersion::Exact(_));
-    match &error {
-        AppendError::OutcomeUnknown(..) if key.is_some() || (has_id && exact) => {
-            Failure::new(Exit::TryAgain, error)
-                .advise("repeat the same command: what is stored already is not stored twice")
-        }
-        AppendError::OutcomeUnknown(stream, _) => {
-            let look = format!("annals stream show {stream} --backward --limit 1");
-            Failure::failed(error).advise(format!(
-                "look whether the event is there ({look}) before repeating; with --key a repetition is safe"
-            ))
-        }
-        AppendError::KeyReused { .. } => {
-            let key = key.unwrap_or_default().to_owned();
-            Failure::failed(error)
-                .advise(format!("nothing was written; the key was given as {key:?}, use another"))
-        }
-        _ => error.into(),
-    }
-}
-
-impl From<ReadError> for Failure {
-    fn from(error: ReadError) -> Self {
-        let exit = match &error {
-            ReadError::StreamNotFound(_) | ReadError::StreamDeleted(_) => Exit::NotFound,
-            ReadError::Unavailable(_) => Exit::Unavailable,
-            _ => Exit::Failed,
-        };
-        Self::new(exit, error)
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Schema(error) => error.into(),
-            OpenError::Options(error) => error.into(),
-            OpenError::Unavailable(_) => Self::new(Exit::Unavailable, error),
-            other => Self::failed(other),
-        }
-    }
-}
-
-impl From<MigrateError> for Failure {
-    fn from(error: MigrateError) -> Self {
-        match error {
-            MigrateError::Schema(fault) => fault.into(),
-            MigrateError::Connect(error) => error.into(),
-            other => Self::failed(other),
-        }
-    }
-}
-
-impl From<SchemaFault> for Failure {
-    fn from(fault: SchemaFault) -> Self {
-        let exit = match &fault {
-            SchemaFault::Absent { .. } | SchemaFault::Behind { .. } | SchemaFault::TooNew { .. } => {
-                Exit::WrongSchema
-            }
-            _ => Exit::Failed,
-        };
-        Self::new(exit, fault)
-    }
-}
-
-/// Errors that always mean the same exit code.
-macro_rules! always {
-    ($($error:ty => $exit:ident,)+) => {
-        $(impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self::new(Exit::$exit, error)
-            }
-        })+
-    };
-}
-
-always! {
-    ConnectError => Unavailable,
-    StartError => Unavailable,
-    DatabaseError => Unavailable,
-    StopError => Failed,
-    InvalidConnectOptions => Usage,
-    InvalidSchemaName => Usage,
-    InvalidEvent => Usage,
-    InvalidPayload => Usage,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod db;
 mod dev;
 mod events;
 mod exit;
+mod fault;
 mod output;
 mod stream;
 mod target;

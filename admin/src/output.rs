@@ -47,8 +47,8 @@ pub(crate) async fn reader_left() {
     use tokio::net::unix::pipe;
 
     // Opened anew: what is set for this handle does not change the one that is written to. Only pipes are taken.
-    let own_output = std::fs::OpenOptions::new().write(true).open("/proc/self/fd/1");
-    let Ok(pipe) = own_output.and_then(pipe::Sender::from_file) else { return std::future::pending().await };
+    let opened = pipe::OpenOptions::new().open_sender("/proc/self/fd/1");
+    let Ok(pipe) = opened else { return std::future::pending().await };
     loop {
         match pipe.ready(Interest::ERROR).await {
             Ok(ready) if ready.is_error() || ready.is_write_closed() => return,

@@ -62,8 +62,8 @@ pub enum ExecuteError<R> {
     /// the events may be there. Under an idempotency key execute the command again; without one, load the
     /// aggregate and look.
     #[error(
-        "stream {stream} may or may not have been written to ({sends} sends without an answer): load it and look, or execute \
-         the command again under its idempotency key"
+        "stream {stream} may or may not have been written to ({sends} sends without an answer): \
+         load it and look, or execute the command again under its idempotency key"
     )]
     OutcomeUnknown {
         /// The aggregate's stream.

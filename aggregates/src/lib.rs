@@ -10,6 +10,7 @@
 
 mod aggregate;
 mod context;
+mod deciding;
 mod error;
 mod events;
 mod executed;
@@ -19,8 +20,9 @@ pub mod test_kit;
 
 pub use aggregate::Aggregate;
 pub use context::Context;
+pub use deciding::Deciding;
 pub use error::{ExecuteError, Fault, LoadError};
-pub use events::{Deciding, Events};
+pub use events::Events;
 pub use executed::Executed;
 pub use loaded::Loaded;
 pub use repository::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions, Repository};

@@ -1,6 +1,7 @@
 //! Appending: the request, the receipt, and every way it can fail.
 
-use crate::event::{EventId, NewEvent};
+use crate::event::NewEvent;
+use crate::event_id::EventId;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::payload::InvalidPayload;
 use crate::position::GlobalPosition;

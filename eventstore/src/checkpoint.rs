@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::event::EventId;
+use crate::event_id::EventId;
 use crate::position::GlobalPosition;
 
 /// Which log a position belongs to. A log that was restored or failed over gets a new lineage.

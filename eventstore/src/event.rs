@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
+use crate::event_id::EventId;
 use crate::metadata::Metadata;
 use crate::payload::{InvalidPayload, Payload};
 use crate::position::GlobalPosition;
@@ -16,44 +16,6 @@ use crate::version::Version;
 
 /// The longest name of an event type, in bytes of UTF-8.
 pub const EVENT_TYPE_BYTES_MAX: usize = 255;
-
-/// The id of one event: a UUID, drawn by the writer so that a repeated append is recognised.
-///
-/// [`EventId::new`] draws version 7 ids, which rise with time and are kind to indexes; any UUID is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EventId(Uuid);
-
-impl EventId {
-    /// Draws a new id.
-    #[expect(clippy::new_without_default, reason = "every call draws another id")]
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-
-    /// Returns the UUID.
-    pub fn as_uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl From<Uuid> for EventId {
-    fn from(id: Uuid) -> Self {
-        Self(id)
-    }
-}
-
-impl From<EventId> for Uuid {
-    fn from(id: EventId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// The name of what happened, such as `money-deposited`: 1 to 255 bytes without control characters.
 ///

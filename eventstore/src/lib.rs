@@ -13,6 +13,7 @@ mod append;
 mod checkpoint;
 mod codec;
 mod event;
+mod event_id;
 mod handler;
 mod idempotency;
 mod memory;
@@ -34,9 +35,10 @@ pub use append::{Append, AppendError, Appended, StorageError};
 pub use checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
 pub use codec::{DecodeError, EncodeError, Event};
 pub use event::{
-    EVENT_TYPE_BYTES_MAX, EventId, EventType, InvalidEvent, InvalidEventType, InvalidSchemaVersion, NewEvent,
+    EVENT_TYPE_BYTES_MAX, EventType, InvalidEvent, InvalidEventType, InvalidSchemaVersion, NewEvent,
     RecordedEvent, SchemaVersion,
 };
+pub use event_id::EventId;
 pub use handler::{Batch, EventHandler, HandlerError, HandlerFuture};
 pub use idempotency::{Fingerprint, IdempotencyKey};
 pub use memory::MemoryStore;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::event::EventId;
+use crate::event_id::EventId;
 use crate::payload::{InvalidPayload, Payload};
 
 /// What belongs together: every command and event of one conversation carries the same id.

@@ -10,8 +10,8 @@ mod infrastructure;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use annals::aggregates::Executed;
 use annals::eventstore::{GlobalPosition, WokenBy};
-use annals::prelude::*;
 use annals::prelude::*;
 use annals::projections::{RunningProjection, start};
 use tokio::sync::mpsc;

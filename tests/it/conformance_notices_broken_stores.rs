@@ -55,7 +55,7 @@ notices! {
         a_nul_character_is_refused_by_name,
     ];
     a_store_that_shows_half_of_an_append_is_noticed: TearsAppends by [
-        events_of_one_append_are_delivered_together,
+        no_event_is_delivered_before_its_whole_append_is_stored,
     ];
     a_store_that_reorders_is_noticed: Reorders by [
         every_page_size_reads_the_same_log,

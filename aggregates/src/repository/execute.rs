@@ -7,6 +7,8 @@
 //!
 //! Leaves to others: lost answers (`append`).
 
+use std::mem;
+
 use annals_eventstore::{Append, AppendError, Appended, Event, EventStore, NewEvent, StreamName};
 use tracing::{Instrument, debug, field, info_span};
 
@@ -58,7 +60,7 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
                 .decide(self.command.clone(), self.context)
                 .map_err(ExecuteError::Refused)?;
             if decided.is_empty() {
-                return Ok(Executed::NothingToDo(self.loaded.clone()));
+                return Ok(Executed::NothingToDo(mem::take(&mut self.loaded)));
             }
             match append(&self.repository.store, self.request(&decided)?).await {
                 Ok(receipt) => return Ok(self.executed(decided, receipt)),
@@ -82,12 +84,13 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
         Ok(Append { key: self.options.key, fingerprint: self.options.fingerprint, ..append })
     }
 
-    fn executed(&self, decided: Events<A::Event>, receipt: Appended) -> Executed<A> {
+    fn executed(&mut self, decided: Events<A::Event>, receipt: Appended) -> Executed<A> {
         // Without a key only this call's own events can have been there already: an answer of its was lost.
         if receipt.already_applied && self.options.key.is_some() {
             return Executed::AlreadyApplied(receipt);
         }
-        let mut loaded = Loaded { state: self.loaded.state.clone(), version: receipt.to_version };
+        let mut loaded = mem::take(&mut self.loaded);
+        loaded.version = receipt.to_version;
         let events = decided.into_vec();
         events.iter().for_each(|event| loaded.state.evolve(event));
         Executed::Applied { loaded, events, receipt }

@@ -58,7 +58,8 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
         Self { store, page_events: PAGE_EVENTS_DEFAULT, aggregate: PhantomData }
     }
 
-    /// Sets the most events of a page, at least one; [`PAGE_EVENTS_DEFAULT`] unless told otherwise. A load holds two pages.
+    /// Sets the most events of a page, at least one; [`PAGE_EVENTS_DEFAULT`] unless told otherwise. A load holds
+    /// two pages.
     #[must_use]
     pub fn page_events(self, page_events: usize) -> Self {
         Self { page_events: page_events.max(1), ..self }

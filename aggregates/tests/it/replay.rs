@@ -19,8 +19,9 @@ fn folded(events: &[JarEvent]) -> Jar {
 }
 
 async fn given<S: EventStore>(store: &S, events: &[JarEvent]) {
-    let events: Vec<_> = events.iter().map(|event| event.encode().unwrap()).collect();
-    store.append(Append::to(jar_1(), events)).await.unwrap();
+    let encode = |event: &JarEvent| event.encode().expect("a jar's event can be encoded");
+    let events: Vec<_> = events.iter().map(encode).collect();
+    store.append(Append::to(jar_1(), events)).await.expect("the log takes any version");
 }
 
 #[tokio::test]

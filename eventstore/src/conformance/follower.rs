@@ -4,7 +4,8 @@ use crate::conformance::failure::{CaseResult, ensure, ensure_eq};
 use crate::conformance::given::{recorded_ids_of, within};
 use crate::conformance::order::ensure_log_order;
 use crate::conformance::transaction::Held;
-use crate::event::{EventId, RecordedEvent};
+use crate::event::RecordedEvent;
+use crate::event_id::EventId;
 use crate::position::GlobalPosition;
 use crate::read::LogQuery;
 use crate::store::EventStore;
@@ -99,4 +100,14 @@ impl<S: EventStore> Follower<S> {
         ensure_eq!(recorded_ids_of(&self.seen), promised, "{told}: ids in the order of the log");
         Ok(())
     }
+}
+
+/// Reads the log from its start in pages, until everything up to a position has settled.
+pub(super) async fn log_up_to<S: EventStore>(
+    store: &S,
+    end: GlobalPosition,
+) -> CaseResult<Vec<RecordedEvent>> {
+    let mut follower = Follower::of(store.clone());
+    follower.reach(end).await?;
+    Ok(follower.seen)
 }

@@ -7,9 +7,8 @@ use serde_json::json;
 
 use crate::append::Append;
 use crate::conformance::failure::{CaseFailure, CaseResult};
-use crate::conformance::follower::Follower;
-use crate::event::{EventId, NewEvent, RecordedEvent};
-use crate::position::GlobalPosition;
+use crate::event::{NewEvent, RecordedEvent};
+use crate::event_id::EventId;
 use crate::read::StreamQuery;
 use crate::store::EventStore;
 use crate::stream::StreamName;
@@ -50,16 +49,6 @@ pub(super) async fn whole_stream<S: EventStore>(
     stream: &StreamName,
 ) -> CaseResult<Vec<RecordedEvent>> {
     Ok(store.read_stream(stream, StreamQuery::forward().limit(1_000_000)).await?)
-}
-
-/// Reads the log from its start in pages, until everything up to a position has settled.
-pub(super) async fn log_up_to<S: EventStore>(
-    store: &S,
-    end: GlobalPosition,
-) -> CaseResult<Vec<RecordedEvent>> {
-    let mut follower = Follower::of(store.clone());
-    follower.reach(end).await?;
-    Ok(follower.seen)
 }
 
 pub(super) fn ids_of(events: &[NewEvent]) -> Vec<EventId> {

@@ -9,7 +9,8 @@ use chrono::Utc;
 use sha2::{Digest, Sha256};
 
 use crate::append::{Append, AppendError, Appended};
-use crate::event::{EventId, NewEvent, RecordedEvent};
+use crate::event::{NewEvent, RecordedEvent};
+use crate::event_id::EventId;
 use crate::idempotency::Fingerprint;
 use crate::memory::log::{Log, version_of};
 use crate::payload::Payload;

@@ -16,6 +16,7 @@ use super::fault::{append_error, unprepared_append};
 use super::json::JsonText;
 use super::statements::Statements;
 use crate::append::{Append, AppendError, Appended};
+use crate::idempotency::IdempotencyKey;
 use crate::payload::Payload;
 use crate::position::GlobalPosition;
 use crate::version::Version;
@@ -53,7 +54,7 @@ async fn send(
     let data: Vec<JsonText<'_>> = append.events.iter().map(|event| JsonText(event.data.as_str())).collect();
     let metadata: Vec<Option<JsonText<'_>>> =
         metadata.iter().map(|json| json.as_ref().map(|json| JsonText(json.as_str()))).collect();
-    let key = append.key.map(|key| key.as_uuid());
+    let key = append.key.map(IdempotencyKey::as_uuid);
     let fingerprint = append.fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
 
     // `query` reads to the end: a row can arrive and the commit behind it still fail.

@@ -13,7 +13,7 @@ use super::fault::is_transient;
 use super::statements::Statements;
 use super::store::PostgresStore;
 use crate::checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
-use crate::event::EventId;
+use crate::event_id::EventId;
 use crate::position::GlobalPosition;
 
 /// Who keeps a checkpoint: a consumer's name and the version of what it builds.

@@ -11,6 +11,7 @@ mod open;
 mod read;
 mod row;
 mod schema;
+mod session;
 mod slot;
 mod statements;
 mod store;

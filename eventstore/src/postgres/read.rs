@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 
 use super::fault::{read_error, unsent_read};
 use super::row::{event, events};
-use super::store::Inner;
+use super::session::Session;
 use crate::event::RecordedEvent;
 use crate::position::GlobalPosition;
 use crate::read::{Direction, LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
@@ -14,33 +14,33 @@ use crate::version::Version;
 type Parameters<'a> = [&'a (dyn tokio_postgres::types::ToSql + Sync)];
 
 /// Runs one prepared statement on a pooled connection.
-async fn query(inner: &Inner, sql: &str, parameters: &Parameters<'_>) -> Result<Vec<Row>, ReadError> {
-    let client = inner.pool.get().await.map_err(unsent_read)?;
+async fn query(session: &Session, sql: &str, parameters: &Parameters<'_>) -> Result<Vec<Row>, ReadError> {
+    let client = session.pool.get().await.map_err(unsent_read)?;
     let statement = client.prepare_cached(sql).await.map_err(read_error)?;
     client.query(&statement, parameters).await.map_err(read_error)
 }
 
 /// Reads one page of a stream.
 pub(super) async fn read_stream(
-    inner: &Inner,
+    session: &Session,
     stream: &StreamName,
     page: StreamQuery,
 ) -> Result<Vec<RecordedEvent>, ReadError> {
     let sql = match page.direction {
-        Direction::Forward => &inner.statements.read_stream_forward,
-        Direction::Backward => &inner.statements.read_stream_backward,
+        Direction::Forward => &session.statements.read_stream_forward,
+        Direction::Backward => &session.statements.read_stream_backward,
     };
-    let rows = query(inner, sql, &[&stream.as_str(), &page.from.get(), &rows_max(page.limit)]).await?;
+    let rows = query(session, sql, &[&stream.as_str(), &page.from.get(), &rows_max(page.limit)]).await?;
     if rows.is_empty() {
         // Past the end, or no stream at all? Only the empty answer costs the second question.
-        stream_info(inner, stream).await?;
+        stream_info(session, stream).await?;
     }
     events(&rows).map_err(read_error)
 }
 
 /// Tells what is known about a stream.
-pub(super) async fn stream_info(inner: &Inner, stream: &StreamName) -> Result<StreamInfo, ReadError> {
-    let rows = query(inner, &inner.statements.stream_info, &[&stream.as_str()]).await?;
+pub(super) async fn stream_info(session: &Session, stream: &StreamName) -> Result<StreamInfo, ReadError> {
+    let rows = query(session, &session.statements.stream_info, &[&stream.as_str()]).await?;
     let Some(row) = rows.first() else {
         return Err(ReadError::StreamNotFound(stream.clone()));
     };
@@ -56,31 +56,33 @@ pub(super) async fn stream_info(inner: &Inner, stream: &StreamName) -> Result<St
 
 /// Lists one page of streams.
 pub(super) async fn list_streams(
-    inner: &Inner,
+    session: &Session,
     page: &StreamListQuery,
 ) -> Result<Vec<StreamInfo>, ReadError> {
     let after = page.after.as_ref().map_or("", StreamName::as_str);
     let rows =
-        query(inner, &inner.statements.list_streams, &[&page.prefix, &after, &rows_max(page.limit)]).await?;
+        query(session, &session.statements.list_streams, &[&page.prefix, &after, &rows_max(page.limit)])
+            .await?;
     rows.iter()
         .map(|row| {
             let name: &str = row.try_get("stream_name").map_err(read_error)?;
             info(StreamName::recorded(name), row)
         })
+        .take_while(|info| info.as_ref().map_or(true, |info| info.name.as_str().starts_with(&page.prefix)))
         .collect()
 }
 
 /// Reads one page of the log.
-pub(super) async fn read_log(inner: &Inner, page: LogQuery) -> Result<LogPage, ReadError> {
+pub(super) async fn read_log(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
     match page.direction {
-        Direction::Forward => read_forward(inner, page).await,
-        Direction::Backward => read_backward(inner, page).await,
+        Direction::Forward => read_forward(session, page).await,
+        Direction::Backward => read_backward(session, page).await,
     }
 }
 
-async fn read_forward(inner: &Inner, page: LogQuery) -> Result<LogPage, ReadError> {
+async fn read_forward(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
     let limit = i32::try_from(page.limit).unwrap_or(i32::MAX);
-    let rows = query(inner, &inner.statements.read_log_forward, &[&i64::from(page.from), &limit]).await?;
+    let rows = query(session, &session.statements.read_log_forward, &[&i64::from(page.from), &limit]).await?;
     let head = rows.first().map(|row| row.try_get(0)).transpose().map_err(read_error)?;
     let head = GlobalPosition::recorded(head.unwrap_or_default());
     // The one row without an event carries the head alone.
@@ -100,12 +102,12 @@ async fn read_forward(inner: &Inner, page: LogQuery) -> Result<LogPage, ReadErro
     Ok(LogPage { events, settled_to: scanned_to.max(page.from), head })
 }
 
-async fn read_backward(inner: &Inner, page: LogQuery) -> Result<LogPage, ReadError> {
-    let rows = query(inner, &inner.statements.head, &[]).await?;
+async fn read_backward(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
+    let rows = query(session, &session.statements.head, &[]).await?;
     let head: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(read_error)?;
     // The rows come from a later snapshot than the head, as the fence demands.
     let parameters: &Parameters<'_> = &[&i64::from(page.from), &head, &rows_max(page.limit)];
-    let rows = query(inner, &inner.statements.read_log_backward, parameters).await?;
+    let rows = query(session, &session.statements.read_log_backward, parameters).await?;
     let head = GlobalPosition::recorded(head);
     Ok(LogPage { events: events(&rows).map_err(read_error)?, settled_to: head, head })
 }

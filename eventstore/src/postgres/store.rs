@@ -13,6 +13,7 @@ use super::connect::{ConnectOptions, pool};
 use super::fault::unsent_append;
 use super::listen::Listener;
 use super::open::{OpenError, examine};
+use super::session::Session;
 use super::statements::Statements;
 use super::wake::{WakeSender, Waker};
 use super::{append, read};
@@ -43,9 +44,8 @@ pub struct PostgresStore(Arc<Inner>);
 
 /// What the verbs share.
 #[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) pool: Pool,
-    pub(super) statements: Arc<Statements>,
+struct Inner {
+    session: Session,
     config: StoreConfig,
     lineage: Lineage,
     waker: OnceLock<Waker>,
@@ -80,8 +80,7 @@ impl PostgresStore {
         let lineage = examine(&pool, &statements, &config.schema).await?;
         let stop = CancellationToken::new();
         Ok(Self(Arc::new(Inner {
-            pool,
-            statements,
+            session: Session { pool, statements },
             config,
             lineage,
             waker: OnceLock::new(),
@@ -107,7 +106,7 @@ impl PostgresStore {
         if append.events.is_empty() {
             return Ok(Appended::NOTHING);
         }
-        append::append_in(transaction, &self.0.statements, &append).await
+        append::append_in(transaction, &self.0.session.statements, &append).await
     }
 
     /// Wakes subscribers in every process, soon. Appends outside of a caller's transaction do it themselves.
@@ -127,7 +126,7 @@ impl PostgresStore {
 
     /// Returns the pool, for read models that live in the log's database.
     pub fn pool(&self) -> &Pool {
-        &self.0.pool
+        &self.0.session.pool
     }
 
     /// Sends the last wake-up, ends the background tasks and closes the pool. Other clones stop working.
@@ -135,11 +134,11 @@ impl PostgresStore {
         self.0.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
-        self.0.pool.close();
+        self.0.session.pool.close();
     }
 
     pub(super) fn statements(&self) -> &Arc<Statements> {
-        &self.0.statements
+        &self.0.session.statements
     }
 }
 
@@ -148,8 +147,8 @@ impl EventStore for PostgresStore {
         if append.events.is_empty() {
             return Ok(Appended::NOTHING);
         }
-        let client = self.0.pool.get().await.map_err(unsent_append)?;
-        let appended = append::append(&client, &self.0.statements, &append).await?;
+        let client = self.0.session.pool.get().await.map_err(unsent_append)?;
+        let appended = append::append(&client, &self.0.session.statements, &append).await?;
         self.wake();
         Ok(appended)
     }
@@ -159,19 +158,19 @@ impl EventStore for PostgresStore {
         stream: &StreamName,
         query: StreamQuery,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, ReadError>> + Send {
-        read::read_stream(&self.0, stream, query)
+        read::read_stream(&self.0.session, stream, query)
     }
 
     fn read_log(&self, query: LogQuery) -> impl Future<Output = Result<LogPage, ReadError>> + Send {
-        read::read_log(&self.0, query)
+        read::read_log(&self.0.session, query)
     }
 
     fn stream_info(&self, stream: &StreamName) -> impl Future<Output = Result<StreamInfo, ReadError>> + Send {
-        read::stream_info(&self.0, stream)
+        read::stream_info(&self.0.session, stream)
     }
 
     async fn list_streams(&self, query: StreamListQuery) -> Result<Vec<StreamInfo>, ReadError> {
-        read::list_streams(&self.0, &query).await
+        read::list_streams(&self.0.session, &query).await
     }
 
     fn wakeups(&self) -> Wakeups {
@@ -190,7 +189,7 @@ impl Inner {
             let sender = WakeSender {
                 waker: waker.clone(),
                 options: self.config.connect.clone().with_setting("synchronous_commit", "off"),
-                statement: self.statements.wake.clone(),
+                statement: self.session.statements.wake.clone(),
                 window: self.config.notify_window,
                 stop: self.stop.clone(),
             };

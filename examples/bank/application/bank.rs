@@ -1,20 +1,18 @@
 //! The bank at its counter.
 
-use annals::aggregates::{Context, ExecuteError, Executed, LoadError, Loaded, Repository};
+use annals::aggregates::{Context, Executed, LoadError, Loaded, Repository};
 use annals::eventstore::{EventStore, Version};
 
+use super::error::BankError;
 use super::statement::{StatementLine, statement};
 use super::transfer::{Transfer, TransferError, transfer};
-use crate::domain::{Account, AccountCommand, AccountId, AccountRefusal, Money};
+use crate::domain::{Account, AccountCommand, AccountId, Money};
 
 /// A bank over any log: PostgreSQL in production, memory in tests.
 #[derive(Debug, Clone)]
 pub struct Bank<S> {
     accounts: Repository<Account, S>,
 }
-
-/// Why the bank did not do it: the account refused, others came first, or a machine failed.
-pub type BankError = ExecuteError<AccountRefusal>;
 
 impl<S: EventStore> Bank<S> {
     /// Opens for business.

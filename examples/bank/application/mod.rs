@@ -4,8 +4,10 @@
 #![expect(unreachable_pub, reason = "an application reads as the library it is in a larger system")]
 
 mod bank;
+mod error;
 mod statement;
 mod transfer;
 
 pub use bank::Bank;
+pub use error::BankError;
 pub use transfer::Transfer;

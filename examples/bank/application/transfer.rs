@@ -8,7 +8,7 @@
 use annals::aggregates::{Context, ExecuteOptions, Executed, Fault, Repository};
 use annals::eventstore::EventStore;
 
-use super::bank::BankError;
+use super::error::BankError;
 use crate::domain::{Account, AccountCommand, AccountId, AccountRefusal, Money, TransferId};
 
 /// A transfer somebody wants. The id is theirs: when in doubt they ask for the same transfer again.

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::append::{Append, AppendError};
 use crate::conformance::failure::{CaseResult, ensure, ensure_eq, ensure_matches};
-use crate::conformance::given::{append, counted, log_up_to, stream, versions_of, whole_stream};
+use crate::conformance::follower::log_up_to;
+use crate::conformance::given::{append, counted, stream, versions_of, whole_stream};
 use crate::conformance::harness::StoreHarness;
 use crate::conformance::order::{ensure_log_order, ensure_receipt};
 use crate::event::{EventType, NewEvent};

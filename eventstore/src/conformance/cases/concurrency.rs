@@ -8,7 +8,8 @@ use tokio::sync::Barrier;
 
 use crate::append::{Append, AppendError, Appended};
 use crate::conformance::failure::{CaseFailure, CaseResult, ensure, ensure_eq, ensure_matches};
-use crate::conformance::given::{append, log_up_to, stream, versions_of, whole_stream, within};
+use crate::conformance::follower::log_up_to;
+use crate::conformance::given::{append, stream, versions_of, whole_stream, within};
 use crate::conformance::harness::StoreHarness;
 use crate::conformance::order::ensure_log_order;
 use crate::store::EventStore;

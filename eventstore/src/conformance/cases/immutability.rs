@@ -1,7 +1,8 @@
 //! What is recorded stays as it is.
 
 use crate::conformance::failure::{CaseFailure, CaseResult, ensure_eq};
-use crate::conformance::given::{append, log_up_to, whole_stream};
+use crate::conformance::follower::log_up_to;
+use crate::conformance::given::{append, whole_stream};
 use crate::conformance::harness::SqlHarness;
 use crate::conformance::transaction::sqlstate_of;
 use crate::store::EventStore;

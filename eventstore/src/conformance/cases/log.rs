@@ -1,8 +1,8 @@
 //! Reading the log: both directions, pages, and holes.
 
 use crate::conformance::failure::{CaseResult, ensure, ensure_eq};
-use crate::conformance::follower::Follower;
-use crate::conformance::given::{append, counted_to, log_up_to, stream};
+use crate::conformance::follower::{Follower, log_up_to};
+use crate::conformance::given::{append, counted_to, stream};
 use crate::conformance::harness::{SqlHarness, StoreHarness};
 use crate::conformance::order::ensure_log_order;
 use crate::conformance::transaction::OpenTransaction;

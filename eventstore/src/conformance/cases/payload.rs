@@ -4,10 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::append::{Append, AppendError};
 use crate::conformance::failure::{CaseFailure, CaseResult, ensure, ensure_eq, ensure_matches};
-use crate::conformance::given::{counted, log_up_to, stream, whole_stream};
+use crate::conformance::follower::log_up_to;
+use crate::conformance::given::{counted, stream, whole_stream};
 use crate::conformance::harness::{SqlHarness, StoreHarness};
 use crate::conformance::transaction::{OpenTransaction, sqlstate_of};
-use crate::event::{EventId, EventType, NewEvent, SchemaVersion};
+use crate::event::{EventType, NewEvent, SchemaVersion};
+use crate::event_id::EventId;
 use crate::metadata::{CorrelationId, Metadata};
 use crate::payload::{InvalidPayload, Payload};
 use crate::read::{ReadError, StreamQuery};

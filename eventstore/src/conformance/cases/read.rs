@@ -1,7 +1,8 @@
 //! Reading a stream: ranges, directions, pages, and streams that do not exist.
 
 use crate::conformance::failure::{CaseResult, ensure_eq, ensure_matches};
-use crate::conformance::given::{append, log_up_to, stream, versions_of, whole_stream};
+use crate::conformance::follower::log_up_to;
+use crate::conformance::given::{append, stream, versions_of, whole_stream};
 use crate::conformance::harness::{SqlHarness, StoreHarness};
 use crate::event::RecordedEvent;
 use crate::position::GlobalPosition;

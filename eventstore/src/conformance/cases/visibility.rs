@@ -3,10 +3,13 @@
 //! Positions are drawn before a commit, so a lower one can become visible after a higher one. Each case
 //! holds such transactions open, step by step, and lets a follower read at every step.
 
-use crate::conformance::failure::{CaseResult, ensure, ensure_eq, ensure_matches};
-use crate::conformance::follower::Follower;
-use crate::conformance::given::{log_up_to, recorded_ids_of, stream, within};
+use std::collections::HashSet;
+
+use crate::conformance::failure::{CaseFailure, CaseResult, ensure, ensure_eq, ensure_matches};
+use crate::conformance::follower::{Follower, log_up_to};
+use crate::conformance::given::{recorded_ids_of, stream, within};
 use crate::conformance::harness::SqlHarness;
+use crate::conformance::order::ensure_log_order;
 use crate::conformance::transaction::{OpenTransaction, committed};
 use crate::position::GlobalPosition;
 use crate::read::{LogQuery, ReadError, StreamQuery};
@@ -188,9 +191,9 @@ pub async fn events_of_one_transaction_are_delivered_together<H: SqlHarness>(har
     follower.ensure_gets(&[], "once everything was delivered").await
 }
 
-/// 38: the events of a transaction come together, too, where another one began to append between its appends
-/// and is still open when it commits: then all of them wait.
-pub async fn events_of_overlapping_transactions_are_delivered_together<H: SqlHarness>(
+/// 38: a transaction that has another's open positions among its own is delivered up to those, and the rest of
+/// it behind them: in order and once.
+pub async fn overlapping_transactions_are_delivered_in_order_and_once<H: SqlHarness>(
     harness: &H,
 ) -> CaseResult {
     let store = harness.store();
@@ -198,24 +201,26 @@ pub async fn events_of_overlapping_transactions_are_delivered_together<H: SqlHar
     let (first, a1) = OpenTransaction::holding(harness, "slow-1", 2).await?;
     let (second, b) = OpenTransaction::holding(harness, "slow-2", 1).await?;
     let a2 = first.append_counted("slow-1", 2).await?;
+    follower.ensure_gets(&[], "while both are open").await?;
 
     first.commit().await?;
-    follower.ensure_gets(&[], "of a transaction that has another's open positions among its own").await?;
+    follower.ensure_gets(&[&a1], "before the positions of the one that is open").await?;
+    follower.ensure_before(&b)?;
 
     second.commit().await?;
-    follower.ensure_gets(&[&a1, &b, &a2], "after both commits").await
+    follower.ensure_gets(&[&b, &a2], "after both commits").await
 }
 
-/// 38: the events of one large append come together, too, where another transaction drew its position among
-/// them and is still open when it commits.
-pub async fn an_append_with_others_positions_inside_is_delivered_together<H: SqlHarness>(
+/// 38: an append that has another's open position among its own is delivered whole once both are committed, in
+/// order and once, wherever the pages ended.
+pub async fn an_append_with_others_positions_inside_is_delivered_whole<H: SqlHarness>(
     harness: &H,
 ) -> CaseResult {
     let store = harness.store();
     let mut follower = Follower::of(store.clone()).page_events(1_000_000);
     let witness = harness.connect().await?;
     let last_drawn = format!("select last_value from {}.events_position_seq", harness.schema());
-    for round in 1.. {
+    for round in 1..=50 {
         let large = OpenTransaction::begin(harness).await?;
         let before: i64 = witness.query_one(&last_drawn, &[]).await?.get(0);
         // The other one appends as soon as the large one was seen to draw positions.
@@ -226,21 +231,24 @@ pub async fn an_append_with_others_positions_inside_is_delivered_together<H: Sql
         let large_append = large.append_counted("large-1", 20_000);
         let (held, small) = tokio::join!(large_append, within(small, "the large append draws positions"));
         let (held, (small, inside)) = (held?, small?);
+        let before = follower.seen.len();
         large.commit().await?;
+        follower.look().await?;
+        follower.ensure_before(&inside)?;
 
-        let at = inside.appended.from_position;
-        let met = held.appended.from_position < at && at < held.appended.to_position;
-        if met {
-            let early = follower.look().await?.len();
-            ensure_eq!(early, 0, "events delivered of an append that has another's open position inside");
-        }
         small.commit().await?;
-        let whole = follower.look().await?;
-        ensure_eq!(whole.len(), 20_001, "events delivered after both commits");
-        if met {
+        follower.look().await?;
+        let new: HashSet<_> = follower.seen[before..].iter().map(|event| event.id).collect();
+        ensure_eq!(follower.seen.len() - before, 20_001, "events delivered after both commits");
+        ensure!(
+            held.ids.iter().chain(&inside.ids).all(|id| new.contains(id)),
+            "an event was never delivered"
+        );
+        ensure_log_order(&follower.seen)?;
+        let at = inside.appended.from_position;
+        if held.appended.from_position < at && at < held.appended.to_position {
             return Ok(());
         }
-        ensure!(round < 50, "no append ever drew its position inside of another");
     }
-    Ok(())
+    Err(CaseFailure::new("no append ever drew its position inside of another".to_owned()))
 }

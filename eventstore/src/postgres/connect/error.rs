@@ -189,12 +189,13 @@ impl ConnectError {
     /// # Errors
     ///
     /// The driver's error itself, when it is about something else.
+    #[expect(clippy::missing_panics_doc, reason = "only what was found is taken out")]
     pub fn out_of(error: tokio_postgres::Error) -> Result<Self, tokio_postgres::Error> {
         if Self::behind(&error).is_none() {
             return Err(error);
         }
-        let inner = error.into_source().and_then(|source| source.downcast::<std::io::Error>().ok());
-        let cause = inner.and_then(|io| io.into_inner()).and_then(|cause| cause.downcast::<Self>().ok());
+        let io_error = error.into_source().and_then(|source| source.downcast::<std::io::Error>().ok());
+        let cause = io_error.and_then(|error| error.into_inner()).and_then(|cause| cause.downcast().ok());
         Ok(*cause.expect("it was found just now"))
     }
 }

@@ -4,7 +4,7 @@ use annals::aggregates::{Aggregate, Executed};
 use annals::eventstore::{Append, MemoryStore};
 
 use super::*;
-use crate::domain::AccountEvent;
+use crate::domain::{AccountEvent, AccountRefusal};
 
 fn euros(euros: i64) -> Money {
     Money::from_cents(euros * 100)

@@ -25,12 +25,16 @@ returns table ("position" bigint, stream text, version bigint, event_id uuid, ev
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select e.position, s.stream_name, e.version, e.event_id, e.event_type, e.schema_version, e.data, e.metadata,
-        e.recorded_at
-    from annals.streams as s
-    join annals.events as e on e.stream_id = s.stream_id
-    where s.stream_name = $1 and s.tombstoned_at is null
-      and e.version >= $2 and e.version >= s.first_version
+    with named as materialized (
+        select s.stream_id, s.stream_name, s.first_version
+        from annals.streams as s
+        where s.stream_name = $1 and s.tombstoned_at is null
+    )
+    select e.position, (select n.stream_name from named as n), e.version, e.event_id, e.event_type,
+        e.schema_version, e.data, e.metadata, e.recorded_at
+    from annals.events as e
+    where e.stream_id = (select n.stream_id from named as n)
+      and e.version >= greatest($2, (select n.first_version from named as n))
     order by e.version
     limit annals.page_size($3)
 $$;

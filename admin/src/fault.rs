@@ -1,0 +1,153 @@
+//! What each error of the libraries means to a script: its exit code, and what to do.
+
+use annals_devdb::{DatabaseError, StartError, StopError};
+use annals_eventstore::postgres::{
+    ConnectError, InvalidConnectOptions, InvalidSchemaName, MigrateError, OpenError, SchemaFault,
+};
+use annals_eventstore::{AppendError, ExpectedVersion, InvalidPayload, ReadError};
+
+use crate::exit::{Exit, Failure};
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        let (exit, advice) = match &error {
+            AppendError::WrongVersion { stream, .. } => {
+                let read = format!("read the stream (annals stream show {stream}) and decide again");
+                (Exit::VersionConflict, format!("nothing was written; {read}"))
+            }
+            AppendError::StreamNotFound(_) => (Exit::NotFound, "nothing was written".to_owned()),
+            AppendError::DuplicateEventId(_)
+            | AppendError::InvalidPayload { .. }
+            | AppendError::Malformed(_) => (Exit::Usage, "nothing was written".to_owned()),
+            AppendError::Serialization(..) => (Exit::TryAgain, "nothing was written; try again".to_owned()),
+            AppendError::Unavailable(_) => {
+                (Exit::Unavailable, "nothing was written; try again when the database answers".to_owned())
+            }
+            _ => return Self::failed(error),
+        };
+        Self::new(exit, error).advise(advice)
+    }
+}
+
+/// Tells a failed append by what the command line said: whether repeating it is safe, how the key was written.
+pub(crate) fn append_failure(
+    error: AppendError,
+    expected: ExpectedVersion,
+    key: Option<&str>,
+    has_id: bool,
+) -> Failure {
+    let exact = matches!(expected, ExpectedVersion::NoStream | ExpectedVersion::Exact(_));
+    match &error {
+        AppendError::OutcomeUnknown(..) if key.is_some() || (has_id && exact) => {
+            Failure::new(Exit::TryAgain, error)
+                .advise("repeat the same command: what is stored already is not stored twice")
+        }
+        AppendError::OutcomeUnknown(stream, _) => {
+            let look = format!("annals stream show {stream} --backward --limit 1");
+            Failure::failed(error).advise(format!(
+                "look whether the event is there ({look}) before repeating; with --key a repetition is safe"
+            ))
+        }
+        AppendError::KeyReused { .. } => {
+            let key = key.unwrap_or_default().to_owned();
+            Failure::failed(error)
+                .advise(format!("nothing was written; the key was given as {key:?}, use another"))
+        }
+        _ => error.into(),
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let exit = match &error {
+            ReadError::StreamNotFound(_) | ReadError::StreamDeleted(_) => Exit::NotFound,
+            ReadError::Unavailable(_) => Exit::Unavailable,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Schema(error) => error.into(),
+            OpenError::Options(error) => error.into(),
+            OpenError::Unavailable(_) => Self::new(Exit::Unavailable, error),
+            other => Self::failed(other),
+        }
+    }
+}
+
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Schema(fault) => fault.into(),
+            MigrateError::Connect(error) => error.into(),
+            other => Self::failed(other),
+        }
+    }
+}
+
+impl From<SchemaFault> for Failure {
+    fn from(fault: SchemaFault) -> Self {
+        let exit = match &fault {
+            SchemaFault::Absent { .. } | SchemaFault::Behind { .. } | SchemaFault::TooNew { .. } => {
+                Exit::WrongSchema
+            }
+            _ => Exit::Failed,
+        };
+        Self::new(exit, fault)
+    }
+}
+
+/// Errors that always mean the same exit code.
+macro_rules! always {
+    ($($error:ty => $exit:ident,)+) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(Exit::$exit, error)
+            }
+        })+
+    };
+}
+
+always! {
+    ConnectError => Unavailable,
+    StartError => Unavailable,
+    DatabaseError => Unavailable,
+    StopError => Failed,
+    InvalidConnectOptions => Usage,
+    InvalidSchemaName => Usage,
+    InvalidPayload => Usage,
+}
+
+#[cfg(test)]
+mod tests {
+    use annals_eventstore::Version;
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_outcome_is_repeated_only_where_that_is_safe() {
+        let exit = |expected, key, has_id| {
+            let unknown = AppendError::OutcomeUnknown("a-1".parse().unwrap(), "connection closed".into());
+            append_failure(unknown, expected, key, has_id).exit()
+        };
+        let exact = ExpectedVersion::from(Version::FIRST);
+
+        assert_eq!(exit(ExpectedVersion::Any, Some("k"), false), Exit::TryAgain);
+        assert_eq!(exit(exact, None, true), Exit::TryAgain);
+        assert_eq!(exit(ExpectedVersion::NoStream, None, true), Exit::TryAgain);
+        assert_eq!(exit(exact, None, false), Exit::Failed, "the next run would draw another id");
+        assert_eq!(exit(ExpectedVersion::Any, None, true), Exit::Failed);
+    }
+
+    #[test]
+    fn a_concurrent_transaction_means_try_again() {
+        let met = AppendError::Serialization("a-1".parse().unwrap(), "deadlock detected".into());
+        let failure = Failure::from(met);
+        assert_eq!(failure.exit(), Exit::TryAgain);
+        assert!(failure.to_string().ends_with("  help: nothing was written; try again\n"));
+    }
+}

@@ -1,0 +1,9 @@
+//! The command line as scripts see it: the built binary, its two outputs and its exit code.
+
+mod append;
+mod dev;
+mod refusals;
+mod schema;
+mod show;
+mod support;
+mod tail;

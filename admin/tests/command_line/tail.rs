@@ -1,0 +1,98 @@
+//! `annals events tail`.
+
+use annals_devdb::{TestFailure, TestResult};
+use annals_eventstore::{Append, EventStore, NewEvent, PostgresStore};
+use serde_json::Value;
+
+use crate::support::Log;
+
+async fn append(store: &PostgresStore, events: std::ops::RangeInclusive<i32>) -> Result<(), TestFailure> {
+    let events = events.map(|n| NewEvent::new("counted", &n)).collect::<Result<Vec<_>, _>>()?;
+    store.append(Append::to("count-1".parse()?, events)).await?;
+    Ok(())
+}
+
+fn data(lines: &[Value]) -> Vec<i64> {
+    lines.iter().filter_map(|line| line["data"].as_i64()).collect()
+}
+
+#[tokio::test]
+async fn the_newest_events_or_those_after_a_position_are_printed_oldest_first() -> TestResult {
+    let log = Log::fresh().await?;
+    append(&log.store().await?, 1..=1500).await?;
+    let printed = |more: &[&str]| -> Result<Vec<i64>, TestFailure> {
+        Ok(data(&log.annals(&[&["events", "tail", "--json"], more].concat())?.exits(0).json()?))
+    };
+
+    assert_eq!(printed(&[])?, (1491..=1500).collect::<Vec<_>>());
+    assert_eq!(printed(&["--limit", "2"])?, [1499, 1500]);
+    assert_eq!(printed(&["--after", "start"])?, (1..=1500).collect::<Vec<_>>());
+    assert_eq!(printed(&["--after", "1000", "--limit", "2"])?, [1001, 1002]);
+    assert_eq!(printed(&["--after", "end"])?, [0_i64; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_follower_is_woken_by_an_append_and_does_not_wait_for_its_poll() -> TestResult {
+    let log = Log::fresh().await?;
+    let store = log.store().await?;
+    append(&store, 1..=3).await?;
+    // No poll within the patience of the test.
+    let mut tail =
+        log.start(&["events", "tail", "-f", "--limit", "5", "--json", "--poll-interval", "86400"])?;
+    for n in 1..=3 {
+        assert_eq!(data(&[serde_json::from_str(&tail.line()?)?]), [n]);
+    }
+    tail.says("following the log after position 3")?;
+
+    append(&store, 4..=4).await?;
+    assert_eq!(data(&[serde_json::from_str(&tail.line()?)?]), [4]);
+    append(&store, 5..=5).await?;
+    assert_eq!(data(&[serde_json::from_str(&tail.line()?)?]), [5]);
+
+    assert_eq!(tail.wait()?, 0, "the limit is reached");
+    Ok(())
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_follower_with_130() -> TestResult {
+    let log = Log::fresh().await?;
+    let mut tail = log.start(&["events", "tail", "-f"])?;
+    tail.says("following the log")?;
+
+    tail.interrupt()?;
+
+    assert_eq!(tail.wait()?, 130);
+    assert_eq!(tail.rest_of_stdout(), "");
+    assert_eq!(tail.rest_of_stderr(), "");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reader_that_has_enough_ends_the_output_quietly() -> TestResult {
+    let log = Log::fresh().await?;
+    append(&log.store().await?, 1..=5000).await?;
+    let mut tail = log.start(&["events", "tail", "--after", "start", "--json"])?;
+
+    assert_eq!(data(&[serde_json::from_str(&tail.line()?)?]), [1]);
+    tail.close_stdout();
+
+    assert_eq!(tail.wait()?, 0);
+    assert_eq!(tail.rest_of_stderr(), "");
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_follower_notices_that_its_reader_left_while_nothing_happens() -> TestResult {
+    let log = Log::fresh().await?;
+    append(&log.store().await?, 1..=1).await?;
+    let mut tail = log.start(&["events", "tail", "-f", "--poll-interval", "86400"])?;
+    tail.line()?;
+    tail.says("following the log")?;
+
+    tail.close_stdout();
+
+    assert_eq!(tail.wait()?, 0);
+    Ok(())
+}

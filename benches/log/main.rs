@@ -1,0 +1,90 @@
+//! What the log costs above plain PostgreSQL: `cargo bench --bench log`.
+//!
+//! Every scenario runs in turn with its floor, the least that the same client could ask of the same server for
+//! the same rows, and what counts is the ratio of the two. The server is durable, private and stopped at the
+//! end. Method and results stand in `docs/benchmarks.md`; `-- --help` lists the options.
+//!
+//! Guarantees
+//! - what was acknowledged is counted in the database afterwards; a missing event fails the benchmark;
+//! - how fast anything is fails nothing.
+
+mod contest;
+mod crew;
+mod database;
+mod floor;
+mod json_text;
+mod machine;
+mod options;
+mod pgbench;
+mod report;
+mod sample;
+mod scenario;
+mod server;
+mod stats;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use machine::Machine;
+use options::{Command, Options};
+use report::Report;
+use server::BenchServer;
+
+/// What everything here returns: whoever reads the message is a person.
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The exit code of an interrupted program.
+const INTERRUPTED: u8 = 130;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match options::parse(std::env::args().skip(1)) {
+        Ok(Command::Run(options)) => options,
+        Ok(Command::Print(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(fault) => {
+            eprintln!("{fault}\n\n{}", options::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    // Dropping the run stops the server.
+    let ended = tokio::select! {
+        ended = Box::pin(run(&options)) => ended,
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("interrupted");
+            return ExitCode::from(INTERRUPTED);
+        }
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = error.to_string();
+            let mut cause = error.source();
+            while let Some(next) = cause {
+                text = format!("{text}\n  caused by: {next}");
+                cause = next.source();
+            }
+            eprintln!("benchmark failed: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Outcome {
+    let report = Report::new(options.json);
+    let server = BenchServer::start(options).await?;
+    report.begin(&Machine::read(), &server.facts().await?, options);
+
+    let mut skipped = 0;
+    for &connections in &options.connections {
+        scenario::append::run(&server, connections, options, &report).await?;
+    }
+    scenario::read::run(&server, options, &report).await?;
+    for &connections in &options.connections {
+        skipped += pgbench::run(&server, connections, options, &report).await?;
+    }
+    report.end(Machine::load(), skipped);
+    server.stop().await
+}

@@ -1,0 +1,5 @@
+//! What is measured, and against what.
+
+pub(crate) mod append;
+mod populate;
+pub(crate) mod read;

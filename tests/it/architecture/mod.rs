@@ -1,0 +1,154 @@
+//! Arrows run down, and nowhere in a circle: between crates, and between the modules of a crate.
+//!
+//! The tables below are the architecture; `ARCHITECTURE.md` draws them. What is found names file and line.
+
+mod bank;
+mod graph;
+mod manifest;
+mod modules;
+mod planted;
+mod source;
+mod token;
+
+use std::path::Path;
+
+use annals_devdb::TestResult;
+
+use graph::{Edge, circles, told};
+use manifest::Manifest;
+use modules::Modules;
+
+/// The packages, each with those of ours that it may need.
+const PACKAGES: &[(&str, &[&str])] = &[
+    ("annals-macros", &[]),
+    ("annals-devdb", &[]),
+    ("annals-eventstore", &["annals-macros"]),
+    ("annals-aggregates", &["annals-eventstore"]),
+    ("annals-projections", &["annals-eventstore"]),
+    ("annals-sagas", &["annals-eventstore", "annals-aggregates"]),
+    ("annals", &["annals-eventstore", "annals-aggregates", "annals-projections", "annals-sagas"]),
+    (
+        "annals-admin",
+        &["annals-devdb", "annals-eventstore", "annals-aggregates", "annals-projections", "annals-sagas"],
+    ),
+];
+
+/// What tests, examples and benchmarks of any package may need besides: a server, and the package itself.
+const TESTED_WITH: &[&str] = &["annals-devdb"];
+
+/// The modules of the event store, from the bottom: value types, ports, adapters.
+const EVENTSTORE: &[(&str, &[&str])] = &[
+    (
+        "value types",
+        &[
+            "append",
+            "checkpoint",
+            "codec",
+            "event",
+            "event_id",
+            "idempotency",
+            "metadata",
+            "payload",
+            "position",
+            "read",
+            "stream",
+            "version",
+        ],
+    ),
+    ("ports", &["handler", "store", "subscription", "wakeup"]),
+    ("adapters", &["memory", "postgres"]),
+    ("conformance", &["conformance"]),
+];
+
+/// Arrows that make a circle and wait to be turned: folder of modules, from, to. This list only gets shorter.
+const NOT_TURNED_YET: &[(&str, &[(&str, &str, &str)])] = &[(
+    "devdb/src",
+    &[
+        ("", "server", "connection"),
+        ("", "server", "private_server"),
+        ("", "server", "shared"),
+        ("", "server", "sweep"),
+        ("", "template", "sweep"),
+    ],
+)];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Fails with everything that was found.
+fn nothing_of(faults: &[String]) {
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Returns what is wrong with the dependencies of some packages.
+fn package_faults(manifests: &[Manifest]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for manifest in manifests {
+        let Some((_, below)) = PACKAGES.iter().find(|(package, _)| *package == manifest.package) else {
+            faults.push(format!("{} has no place in the table of packages", manifest.package));
+            continue;
+        };
+        let is_allowed = |to: &str| below.contains(&to);
+        let is_tested_with = |to: &str| is_allowed(to) || TESTED_WITH.contains(&to) || to == manifest.package;
+        let up = manifest.needs.iter().filter(|edge| !is_allowed(&edge.to));
+        let up = up.chain(manifest.tested_with.iter().filter(|edge| !is_tested_with(&edge.to)));
+        faults.extend(up.map(|edge| format!("{edge}: this arrow runs up")));
+    }
+    let edges: Vec<Edge> = manifests.iter().flat_map(|manifest| &manifest.needs).cloned().collect();
+    faults.extend(circles(&edges).iter().map(|circle| told(circle)));
+    faults
+}
+
+/// Returns what is wrong with the arrows between the layers of one crate.
+fn layer_faults(modules: &Modules, layers: &[(&str, &[&str])]) -> Vec<String> {
+    let layer = |module: &str| layers.iter().position(|(_, modules)| modules.contains(&module));
+    let homeless = modules.top().into_iter().filter(|module| layer(module).is_none());
+    let mut faults: Vec<String> =
+        homeless.map(|module| format!("{module} has no place in the table of layers")).collect();
+    for edge in modules.top_edges() {
+        let (Some(from), Some(to)) = (layer(&edge.from), layer(&edge.to)) else { continue };
+        if from < to {
+            faults.push(format!("{edge}: {} know no {}", layers[from].0, layers[to].0));
+        }
+    }
+    faults
+}
+
+#[test]
+fn arrows_between_crates_run_down() -> TestResult {
+    let manifests = manifest::read(root())?;
+
+    assert_eq!(manifests.len(), PACKAGES.len(), "{manifests:#?}");
+    nothing_of(&package_faults(&manifests));
+    Ok(())
+}
+
+#[test]
+fn modules_form_no_circle_and_import_from_where_a_thing_is_defined() -> TestResult {
+    let workspace = std::fs::read_to_string(root().join("Cargo.toml"))?;
+    let mut crates = vec!["src".to_owned()];
+    crates.extend(manifest::members(&workspace).iter().map(|member| format!("{member}/src")));
+
+    let mut faults = Vec::new();
+    for folder in crates {
+        let known = NOT_TURNED_YET.iter().find(|(crate_folder, _)| *crate_folder == folder);
+        let known = known.map_or(&[][..], |(_, arrows)| arrows);
+        faults.extend(Modules::read(&root().join(&folder), &folder)?.faults(known));
+    }
+    nothing_of(&faults);
+    Ok(())
+}
+
+#[test]
+fn value_types_know_no_ports_and_ports_no_adapters() -> TestResult {
+    let eventstore = Modules::read(&root().join("eventstore/src"), "eventstore/src")?;
+
+    let mut faults = layer_faults(&eventstore, EVENTSTORE);
+
+    let adapters = ["memory", "postgres"];
+    let to_adapters = eventstore.top_edges().into_iter().filter(|edge| adapters.contains(&edge.to.as_str()));
+    faults.extend(to_adapters.map(|edge| format!("{edge}: nobody imports an adapter")));
+    nothing_of(&faults);
+    Ok(())
+}

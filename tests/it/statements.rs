@@ -1,0 +1,93 @@
+//! Every statement of the adapter prepares, and its plan is the one its header promises.
+
+use annals_devdb::{TestFailure, TestResult};
+use annals_eventstore::postgres::statements;
+use tokio_postgres::Client;
+
+use crate::support::TestDb;
+
+/// Enough rows that a wrong plan would be chosen where it is the better one only for a small table.
+const FILL: &str = "
+    select annals.append('account-' || n, -2, '[{\"type\": \"a\", \"data\": 1}, {\"type\": \"b\", \"data\": 2}]')
+    from generate_series(1, 3000) as n;
+    insert into annals.checkpoints (consumer, version, partition, lineage)
+    select 'consumer ' || n, 1, 0, gen_random_uuid() from generate_series(1, 300) as n;
+    analyze annals.streams; analyze annals.events; analyze annals.checkpoints";
+
+/// Returns the generic plan, which is the one a prepared statement settles on.
+async fn plan(client: &Client, name: &str, sql: &str) -> Result<String, TestFailure> {
+    let parameters = client.prepare(sql).await?.params().len();
+    client.batch_execute(&format!("prepare \"{name}\" as {sql}")).await?;
+    let nulls =
+        if parameters == 0 { String::new() } else { format!("({})", vec!["null"; parameters].join(", ")) };
+    let rows = client.query(&format!("explain (costs off) execute \"{name}\"{nulls}"), &[]).await?;
+    let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(lines.join("\n").to_lowercase())
+}
+
+/// Returns what a header promises: its `plan` lines.
+fn promised(sql: &str) -> Vec<String> {
+    sql.lines().filter_map(|line| line.strip_prefix("-- plan ")).map(str::to_owned).collect()
+}
+
+/// `index scan on events_pkey` is told by the server as `index scan using events_pkey on events`.
+fn holds(plan: &str, promise: &str) -> bool {
+    let promise = promise.split(" (").next().unwrap_or(promise);
+    match promise.split_once(" on ") {
+        Some((scan, index)) => {
+            let told = [format!("{scan} using {index}"), format!("{scan} backward using {index}")];
+            told.iter().any(|told| plan.contains(told))
+        }
+        None => plan.contains(promise),
+    }
+}
+
+fn scans_a_whole_table(plan: &str) -> bool {
+    let scanned = plan.lines().filter_map(|line| line.split("seq scan on ").nth(1));
+    scanned
+        .filter_map(|table| table.split_whitespace().next())
+        .any(|table| ["events", "streams"].contains(&table))
+}
+
+#[tokio::test]
+async fn every_statement_has_the_plan_its_header_promises() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let client = db.connect().await?;
+    client.batch_execute(FILL).await?;
+    client.batch_execute("set plan_cache_mode = force_generic_plan").await?;
+
+    let mut checked = 0;
+    for (name, sql) in statements() {
+        let promised = promised(sql);
+        assert!(!promised.is_empty(), "{name}.sql promises no plan");
+        let plan = plan(&client, name, sql).await?;
+        for promise in &promised {
+            assert!(holds(&plan, promise), "{name}.sql promises `{promise}`, the plan is\n{plan}");
+        }
+        let sorts = promised.iter().any(|promise| promise.starts_with("sort"));
+        assert!(sorts || !plan.contains("sort"), "{name}.sql sorts:\n{plan}");
+        assert!(!scans_a_whole_table(&plan), "{name}.sql reads a whole table:\n{plan}");
+        checked += 1;
+    }
+
+    println!("statements: {checked} plans checked");
+    assert!(checked >= 13);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_header_tells_its_parameters() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let client = db.connect().await?;
+
+    for (name, sql) in statements() {
+        let parameters = client.prepare(sql).await?.params().len();
+        let told = (1..)
+            .take_while(|n| {
+                sql.lines().any(|line| line.starts_with("--") && line.contains(&format!("${n} ")))
+            })
+            .count();
+        assert_eq!(told, parameters, "{name}.sql");
+    }
+    Ok(())
+}
