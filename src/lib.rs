@@ -9,6 +9,8 @@
 //!
 //! `cargo run --example bank` shows all of it on a real PostgreSQL.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
+// The code in the README compiles and runs.
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 pub use annals_aggregates as aggregates;
 pub use annals_eventstore as eventstore;

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use crate::Outcome;
+use crate::cpu::{CpuMeter, CpuTime};
 use crate::crew::{Side, Slice};
 use crate::options::Options;
 use crate::stats::{Latency, Spread};
@@ -45,6 +46,10 @@ pub(crate) struct Verdict {
     pub(crate) scenario_latency: Option<Latency>,
     /// How long the floor's operations took.
     pub(crate) floor_latency: Option<Latency>,
+    /// The processor time of one event of the scenario.
+    pub(crate) scenario_cpu: Option<CpuTime>,
+    /// The processor time of one event of the floor.
+    pub(crate) floor_cpu: Option<CpuTime>,
 }
 
 impl Contest {
@@ -66,16 +71,18 @@ impl Contest {
             ratio: Spread::of(pairs.map(|(scenario, floor)| scenario.rate() / floor.rate())),
             scenario_latency: self.scenario.latency(),
             floor_latency: self.floor.latency(),
+            scenario_cpu: self.scenario.cpu(),
+            floor_cpu: self.floor.cpu(),
         }
     }
 
-    async fn pair(&mut self, scenario_first: bool, length: Duration) -> Outcome {
+    async fn pair(&mut self, scenario_first: bool, length: Duration, meter: CpuMeter) -> Outcome {
         let (first, second) = match scenario_first {
             true => (&mut self.scenario, &mut self.floor),
             false => (&mut self.floor, &mut self.scenario),
         };
-        first.measure(length).await?;
-        second.measure(length).await
+        first.measure(length, meter).await?;
+        second.measure(length, meter).await
     }
 }
 
@@ -90,8 +97,10 @@ impl Contestant {
         Ok(slice)
     }
 
-    async fn measure(&mut self, length: Duration) -> Outcome {
-        let slice = self.work(length).await?;
+    async fn measure(&mut self, length: Duration, meter: CpuMeter) -> Outcome {
+        let before = meter.read();
+        let mut slice = self.work(length).await?;
+        slice.cpu = slice.cpu.or_else(|| Some(meter.read()? - before?));
         self.slices.push(slice);
         Ok(())
     }
@@ -100,13 +109,23 @@ impl Contestant {
         Spread::of(self.slices.iter().map(Slice::rate))
     }
 
+    /// The median of the slices.
+    fn cpu(&self) -> Option<CpuTime> {
+        let costs: Option<Vec<CpuTime>> = self.slices.iter().map(Slice::cpu_per_event).collect();
+        let costs = costs.filter(|costs| !costs.is_empty())?;
+        Some(CpuTime {
+            client_us: Spread::of(costs.iter().map(|cost| cost.client_us)).median,
+            server_us: Spread::of(costs.iter().map(|cost| cost.server_us)).median,
+        })
+    }
+
     fn latency(&self) -> Option<Latency> {
         Latency::of(self.slices.iter().flat_map(|slice| &slice.latencies_us).copied().collect())
     }
 }
 
 /// Runs contests side by side, round by round.
-pub(crate) async fn run(contests: &mut [Contest], options: &Options) -> Outcome {
+pub(crate) async fn run(contests: &mut [Contest], meter: CpuMeter, options: &Options) -> Outcome {
     for contest in contests.iter_mut() {
         eprintln!("{} ...", contest.name);
         contest.scenario.work(WARM_UP.min(options.slice)).await?;
@@ -116,7 +135,7 @@ pub(crate) async fn run(contests: &mut [Contest], options: &Options) -> Outcome 
     for round in 0..options.rounds {
         for turn in 0..count {
             let contest = &mut contests[(round + turn) % count];
-            contest.pair(round % 2 == 0, options.slice).await?;
+            contest.pair(round % 2 == 0, options.slice, meter).await?;
         }
     }
     Ok(())

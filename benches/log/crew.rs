@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::Outcome;
+use crate::cpu::CpuTime;
 
 /// What one side of a contest did in one slice of time.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(crate) struct Slice {
     pub(crate) events: u64,
     /// How long each operation took.
     pub(crate) latencies_us: Vec<u32>,
+    /// The processor time it took, where that is known.
+    pub(crate) cpu: Option<CpuTime>,
 }
 
 impl Slice {
@@ -24,6 +27,12 @@ impl Slice {
     pub(crate) fn rate(&self) -> f64 {
         // A count of events in seconds stays far below the 2^53 that f64 keeps exactly.
         self.events as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// Returns the processor time of one event.
+    pub(crate) fn cpu_per_event(&self) -> Option<CpuTime> {
+        let events = self.events as f64;
+        self.cpu.map(|cpu| CpuTime { client_us: cpu.client_us / events, server_us: cpu.server_us / events })
     }
 }
 

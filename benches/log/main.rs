@@ -9,6 +9,7 @@
 //! - how fast anything is fails nothing.
 
 mod contest;
+mod cpu;
 mod crew;
 mod database;
 mod floor;
@@ -85,6 +86,6 @@ async fn run(options: &Options) -> Outcome {
     for &connections in &options.connections {
         skipped += pgbench::run(&server, connections, options, &report).await?;
     }
-    report.end(Machine::load(), skipped);
+    report.end(Machine::load().as_deref(), skipped);
     server.stop().await
 }

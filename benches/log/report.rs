@@ -81,12 +81,12 @@ impl Report {
     }
 
     /// Prints the load at the end, and how much was skipped.
-    pub(crate) fn end(&self, load: Option<String>, skipped: usize) {
+    pub(crate) fn end(&self, load: Option<&str>, skipped: usize) {
         if self.json {
             println!("{}", json!({"load_after": load, "skipped": skipped}));
             return;
         }
-        println!("load average at the end {}", load.as_deref().unwrap_or("unknown"));
+        println!("load average at the end {}", load.unwrap_or("unknown"));
         if skipped > 0 {
             println!("{skipped} skipped");
         }

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{environment::Environment, error::StartError, host::uid, launch::Launch};
+use crate::{environment::Environment, host::uid, launch::Launch, start_error::StartError};
 
 /// Returns the folders that may hold our servers, the preferred one first.
 pub(crate) fn candidates(environment: &Environment) -> Vec<PathBuf> {

@@ -6,7 +6,7 @@
 use std::{fs, path::Path};
 
 use crate::{
-    binaries::Binaries, error::StartError, home::Home, launch::Launch, probe::USER, profile::Profile,
+    binaries::Binaries, home::Home, launch::Launch, probe::USER, profile::Profile, start_error::StartError,
 };
 
 /// Lines of output shown when it fails.

@@ -5,13 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::{Client, Config, NoTls, error::SqlState};
 
-use crate::{
-    database_url::DatabaseUrl,
-    error::{DatabaseError, StartError},
-    probe::MAINTENANCE,
-    server::Server,
-    version::PostgresVersion,
-};
+use crate::{database_error::DatabaseError, database_url::DatabaseUrl, probe::MAINTENANCE, server::Server};
 
 /// How long to try again while a server restarts after a crash or has no connection to spare.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,37 +50,6 @@ pub(crate) async fn maintenance(server: &Server) -> Result<Client, DatabaseError
         return connect(own.expose()).await.map_err(failed);
     }
     Err(DatabaseError::Connect { url: DatabaseUrl::new(usual), source })
-}
-
-/// Checks the server of `DATABASE_URL` and learns its version.
-pub(crate) async fn external(url: &DatabaseUrl) -> Result<Server, StartError> {
-    let failed = |source| StartError::DatabaseUrl { url: url.clone(), source };
-    let missing_database =
-        |error: &tokio_postgres::Error| error.code() == Some(&SqlState::INVALID_CATALOG_NAME);
-    let client = match connect(url.expose()).await {
-        // The database of the URL may be one that is still to be made.
-        Err(error) if missing_database(&error) => {
-            connect(&url.with_database(MAINTENANCE)).await.map_err(failed)?
-        }
-        other => other.map_err(failed)?,
-    };
-    let row = client.query_one("select current_setting('server_version')", &[]).await.map_err(failed)?;
-    let version: PostgresVersion = row.get::<_, &str>(0).parse().unwrap_or(PostgresVersion::new(0, 0));
-    if version.is_supported() {
-        Ok(Server::external(url.clone(), version))
-    } else {
-        Err(StartError::TooOld { version, place: url.to_string() })
-    }
-}
-
-/// Writes a name as an SQL identifier.
-pub(crate) fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Writes a text as an SQL literal, for the statements that take no parameters.
-pub(crate) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn is_passing(error: &tokio_postgres::Error) -> bool {

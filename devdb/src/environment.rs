@@ -15,7 +15,7 @@ use crate::database_url::DatabaseUrl;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Environment {
-    /// `DATABASE_URL`: use this server, start none. Default: none.
+    /// `DATABASE_URL`: use this server, without TLS, and start none. Default: none.
     pub database_url: Option<DatabaseUrl>,
     /// `ANNALS_PG`: which programs a server is started from. Default: whatever there is.
     pub choice: BinariesChoice,

@@ -18,10 +18,10 @@ use std::{
 
 use crate::{
     base,
-    error::StartError,
     host::{hashed, uid},
     launch::Launch,
     profile::Profile,
+    start_error::StartError,
 };
 
 /// Paths of sockets end at 107 bytes on Linux and at 103 on macOS.

@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use crate::{error::Attempt, host::output};
+use crate::{host::output, start_error::Attempt};
 
 /// Lists the folders in which programs may be installed, as `(what led there, folder)`.
 pub(crate) fn folders(attempts: &mut Vec<Attempt>) -> Vec<(String, PathBuf)> {

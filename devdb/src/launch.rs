@@ -14,8 +14,8 @@ use std::{
 };
 
 use crate::{
-    error::{Attempt, StartError},
     host::uid,
+    start_error::{Attempt, StartError},
 };
 
 /// What a server is told of our environment. It outlives us by days, and the rest may hold secrets, or `PG…`

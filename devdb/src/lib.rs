@@ -15,7 +15,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `DATABASE_URL` | use this server; nothing is started |
+//! | `DATABASE_URL` | use this server, without TLS; nothing is started |
 //! | `ANNALS_PG` | `installed`, `wheel`, or the path of a folder of PostgreSQL programs; unset: whatever there is |
 //! | `ANNALS_DEVDB_DIR` | where data, logs and the wheel are kept; default `$XDG_CACHE_HOME/annals` or `~/.cache/annals` |
 //!
@@ -44,15 +44,22 @@ mod base;
 mod binaries;
 mod cluster;
 mod connection;
+mod copy;
+mod database_error;
 mod database_url;
+mod doomed;
+mod drop_database;
+mod ensure_database;
 mod environment;
-mod error;
+mod external;
+mod guard;
 mod home;
 mod host;
 mod installed;
 mod launch;
 mod lock;
 mod mark;
+mod own;
 mod postmaster;
 mod private_server;
 mod probe;
@@ -62,10 +69,14 @@ mod record;
 mod search;
 mod server;
 mod shared;
+mod sql;
 mod start;
+mod start_error;
 mod status;
+mod stop_error;
 mod sweep;
 mod template;
+mod template_setup;
 mod test_database;
 mod test_failure;
 mod test_name;
@@ -73,13 +84,15 @@ mod version;
 mod wheel;
 
 pub use binaries::Binaries;
+pub use database_error::DatabaseError;
 pub use database_url::DatabaseUrl;
 pub use environment::{BinariesChoice, Environment};
-pub use error::{Attempt, DatabaseError, StartError, StopError};
 pub use private_server::PrivateServer;
 pub use profile::Profile;
 pub use server::Server;
+pub use start_error::{Attempt, StartError};
 pub use status::{ServerState, ServerStatus, reset, status, stop};
+pub use stop_error::StopError;
 pub use template::Template;
 pub use test_database::TestDatabase;
 pub use test_failure::{TestFailure, TestResult};

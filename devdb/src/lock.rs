@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::StartError;
+use crate::start_error::StartError;
 
 /// How long to wait for a process that initializes or starts the server.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -1,8 +1,9 @@
 //! What is written on a database about itself: a comment in JSON, for the sweep.
 
 use serde_json::{Value, json};
+use tokio_postgres::Client;
 
-use crate::connection::{identifier, literal};
+use crate::sql::{identifier, literal};
 
 /// A mark on a database; times are in seconds since 1970 by the server's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,12 @@ impl Mark {
         };
         format!("comment on database {} is {}", identifier(database), literal(&comment.to_string()))
     }
+}
+
+/// Writes on a template that it is used now.
+pub(crate) async fn mark_used(client: &Client, template: &str) -> Result<(), tokio_postgres::Error> {
+    let now: i64 = client.query_one("select extract(epoch from now())::bigint", &[]).await?.get(0);
+    client.batch_execute(&Mark::Used { at: now }.statement(template)).await
 }
 
 #[cfg(test)]

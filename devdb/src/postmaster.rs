@@ -11,10 +11,10 @@ use std::{
 };
 
 use crate::{
-    error::StopError,
     home::{Home, SOCKET},
     probe::{self, Answer},
     process::{self, Signal},
+    stop_error::StopError,
 };
 
 const SETTLE_PATIENCE: Duration = Duration::from_secs(60);

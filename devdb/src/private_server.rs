@@ -10,26 +10,12 @@
 //!
 //! Leaves to others: removing the folder, which is the caller's.
 
-use std::{
-    os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+use std::path::PathBuf;
 
 use crate::{
-    base,
-    binaries::Binaries,
-    cluster,
-    environment::Environment,
-    error::{StartError, StopError},
-    home::Home,
-    launch::Launch,
-    lock, postmaster,
-    process::Signal,
-    profile::Profile,
-    search,
-    server::Server,
-    start,
+    base, binaries::Binaries, cluster, environment::Environment, guard::Guard, home::Home, launch::Launch,
+    lock, postmaster, process::Signal, profile::Profile, search, server::Server, start,
+    start_error::StartError, stop_error::StopError,
 };
 
 /// A server of the caller's own, made with [`Server::private`].
@@ -46,8 +32,25 @@ pub struct PrivateServer {
     guard: Option<Guard>,
 }
 
+impl Server {
+    /// Starts a server of the caller's own, in a folder and with settings of the caller's own.
+    ///
+    /// See [`PrivateServer`]. `DATABASE_URL` plays no part in it, `ANNALS_PG` does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::shared`].
+    pub async fn private(
+        profile: Profile,
+        folder: impl Into<PathBuf>,
+        settings: &[(&str, &str)],
+    ) -> Result<PrivateServer, StartError> {
+        PrivateServer::start_in(profile, folder.into(), settings, &Environment::read()).await
+    }
+}
+
 impl PrivateServer {
-    pub(crate) async fn start_in(
+    async fn start_in(
         profile: Profile,
         folder: PathBuf,
         settings: &[(&str, &str)],
@@ -134,27 +137,6 @@ impl Drop for PrivateServer {
         self.guard = None;
         // Nobody is left to hear that it would not go.
         let _ = postmaster::stop(&self.home, Signal::Interrupt);
-    }
-}
-
-/// A shell that stops the server when our end of its input closes, which the end of our process does.
-#[derive(Debug)]
-struct Guard(Child);
-
-impl Guard {
-    /// `None` when no shell can be run: the server then outlives a killed process.
-    fn over(pid: u32) -> Option<Guard> {
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", "trap '' INT TERM HUP; read -r _; kill -s INT \"$1\"", "sh", &pid.to_string()]);
-        shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        shell.current_dir("/").spawn().ok().map(Guard)
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

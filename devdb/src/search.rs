@@ -13,9 +13,9 @@ use crate::{
     advice,
     binaries::Binaries,
     environment::BinariesChoice,
-    error::{Attempt, StartError},
     installed,
     launch::Launch,
+    start_error::{Attempt, StartError},
     wheel,
 };
 

@@ -1,24 +1,19 @@
-//! A server that takes connections, wherever it came from.
+//! A server that takes connections, wherever it came from: where it is, and what it is.
+//!
+//! Leaves to others, where the rest of `impl Server` stands: finding and starting one (`shared`, `private_server`),
+//! making a database on it (`ensure_database`), dropping those that nobody wants any more (`sweep`).
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use tokio_postgres::error::SqlState;
-
 use crate::{
     binaries::Binaries,
-    connection::{self, identifier},
-    database_url::{DatabaseUrl, percent_encoded},
-    environment::Environment,
-    error::{DatabaseError, StartError},
+    database_url::{DatabaseUrl, url},
     home::Home,
     postmaster,
-    private_server::PrivateServer,
     probe::USER,
-    profile::Profile,
-    shared, sweep,
     version::PostgresVersion,
 };
 
@@ -35,42 +30,6 @@ enum Address {
 }
 
 impl Server {
-    /// Returns the server of a profile that all processes of this user share, and starts it if need be.
-    ///
-    /// Takes about 3 ms while the server runs, half a second to start one from nothing. A second call in the same
-    /// process only looks whether the server still lives.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] says what was tried and what to type.
-    pub async fn shared(profile: Profile) -> Result<Server, StartError> {
-        shared::server(profile, &Environment::read()).await
-    }
-
-    /// Returns the shared server of another environment than the process's own.
-    ///
-    /// # Errors
-    ///
-    /// As [`Server::shared`].
-    pub async fn shared_in(profile: Profile, environment: &Environment) -> Result<Server, StartError> {
-        shared::server(profile, environment).await
-    }
-
-    /// Starts a server of the caller's own, in a folder and with settings of the caller's own.
-    ///
-    /// See [`PrivateServer`]. `DATABASE_URL` plays no part in it, `ANNALS_PG` does.
-    ///
-    /// # Errors
-    ///
-    /// As [`Server::shared`].
-    pub async fn private(
-        profile: Profile,
-        folder: impl Into<PathBuf>,
-        settings: &[(&str, &str)],
-    ) -> Result<PrivateServer, StartError> {
-        PrivateServer::start_in(profile, folder.into(), settings, &Environment::read()).await
-    }
-
     /// Returns the URL of a database on this server, password and all.
     ///
     /// A server of ours is reached through its socket: `postgres://annals@%2Ftmp%2Frun/database`. For a
@@ -78,51 +37,8 @@ impl Server {
     pub fn url(&self, database: &str) -> String {
         match &*self.0 {
             Address::External { url, .. } => url.with_database(database),
-            Address::Own { socket, .. } => {
-                let host = percent_encoded(&socket.display().to_string());
-                format!("postgres://{USER}@{host}/{}", percent_encoded(database))
-            }
+            Address::Own { socket, .. } => url::through_socket(USER, socket, database),
         }
-    }
-
-    /// Makes a database if it is missing. Many may ask for the same one at once.
-    ///
-    /// # Errors
-    ///
-    /// [`DatabaseError`] when the server cannot be reached or refuses.
-    pub async fn ensure_database(&self, database: &str) -> Result<(), DatabaseError> {
-        let failed = |source| DatabaseError::Statement {
-            action: "make database",
-            database: database.to_owned(),
-            source,
-        };
-        let client = connection::maintenance(self).await?;
-        let found = client.query_opt("select 1 from pg_database where datname = $1", &[&database]).await;
-        if found.map_err(failed)?.is_some() {
-            return Ok(());
-        }
-        match client.batch_execute(&format!("create database {}", identifier(database))).await {
-            // Somebody else was quicker: seen by the name check, or by the unique index under it.
-            Err(error)
-                if [Some(&SqlState::DUPLICATE_DATABASE), Some(&SqlState::UNIQUE_VIOLATION)]
-                    .contains(&error.code()) =>
-            {
-                Ok(())
-            }
-            other => other.map_err(failed),
-        }
-    }
-
-    /// Drops the test databases of dead processes, those kept for more than a day, and templates out of use.
-    ///
-    /// Test databases do so beside their test now and then; this is for those who want it done now. Returns the names
-    /// of what was dropped.
-    ///
-    /// # Errors
-    ///
-    /// [`DatabaseError`] when the server cannot be reached or asked.
-    pub async fn sweep(&self) -> Result<Vec<String>, DatabaseError> {
-        sweep::sweep(self, None).await
     }
 
     /// Returns the programs that this server was started from; `None` for the server of a `DATABASE_URL`.

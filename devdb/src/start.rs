@@ -20,12 +20,12 @@ use std::{
 use crate::{
     binaries::Binaries,
     cluster::last_lines,
-    error::StartError,
     home::{Home, SOCKET},
     launch::Launch,
     postmaster::RECOVERY_PATIENCE,
     probe::{self, Answer},
     process::{self, Signal},
+    start_error::StartError,
     version::PostgresVersion,
 };
 

@@ -10,15 +10,15 @@ use std::{fs, io, path::PathBuf};
 
 use crate::{
     base,
-    database_url::percent_encoded,
+    database_url::url,
     environment::Environment,
-    error::StopError,
     home::Home,
     lock, postmaster,
     probe::{self, Answer, MAINTENANCE, USER},
     process::Signal,
     profile::Profile,
     record::Record,
+    stop_error::StopError,
     version::PostgresVersion,
 };
 
@@ -118,9 +118,7 @@ fn look(profile: Profile, home: &Home) -> ServerStatus {
         (Answer::Busy, _) | (Answer::Silent, Some(_)) => ServerState::Busy,
         (Answer::Silent, None) => ServerState::Stopped,
     };
-    let url = |socket: PathBuf| {
-        format!("postgres://{USER}@{}/{MAINTENANCE}", percent_encoded(&socket.display().to_string()))
-    };
+    let url = |socket: PathBuf| url::through_socket(USER, &socket, MAINTENANCE);
     ServerStatus {
         profile,
         state,

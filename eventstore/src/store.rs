@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::append::{Append, AppendError, Appended};
 use crate::event::RecordedEvent;
+use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
 use crate::stream::StreamName;
 use crate::wakeup::Wakeups;
@@ -19,6 +20,19 @@ pub trait EventStore: Clone + Send + Sync + 'static {
     ///
     /// [`AppendError`]; each variant says whether anything was written.
     fn append(&self, append: Append) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+
+    /// Finds the receipt of an append that was stored under a key: how a repeated command is recognised before
+    /// it is decided again.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::KeyReused`] when it was stored with another fingerprint than the one given, or a fault of
+    /// the storage.
+    fn find_append(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> impl Future<Output = Result<Option<Appended>, AppendError>> + Send;
 
     /// Reads one page of a stream; none past its end.
     ///

@@ -49,6 +49,7 @@ conformance_suite! {
         13 a_key_used_for_something_else_is_refused,
         13 a_key_is_compared_by_the_fingerprint_that_is_given,
         13 a_key_of_a_refused_append_is_free,
+        13 an_append_is_found_by_its_key,
         14 one_refused_event_refuses_the_whole_append,
         15 an_append_of_any_size_is_stored_whole,
         16 what_is_stored_comes_back_to_the_byte,

@@ -32,7 +32,8 @@ async fn the_newest_events_or_those_after_a_position_are_printed_oldest_first() 
     Ok(())
 }
 
-#[tokio::test]
+// The wake-up is sent by a task beside the test, which waits for lines without giving way to it.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_follower_is_woken_by_an_append_and_does_not_wait_for_its_poll() -> TestResult {
     let log = Log::fresh().await?;
     let store = log.store().await?;

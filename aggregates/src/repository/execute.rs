@@ -52,16 +52,18 @@ struct Execution<'a, A: Aggregate, S> {
 
 impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
     async fn run(&mut self) -> Result<Executed<A>, ExecuteError<A::Refusal>> {
+        let mut applied_before = self.load_and_look_up_the_key().await?;
         loop {
-            catch_up(self.repository, &self.stream, &mut self.loaded).await.map_err(Fault::from)?;
-            let decided = self
-                .loaded
-                .state
-                .decide(self.command.clone(), self.context)
-                .map_err(ExecuteError::Refused)?;
-            if decided.is_empty() {
-                return Ok(Executed::NothingToDo(mem::take(&mut self.loaded)));
+            // With a fingerprint of its own the repetition is known for one; else the log compares its events.
+            if let (Some(receipt), Some(_)) = (applied_before, self.options.fingerprint) {
+                return Ok(Executed::AlreadyApplied(receipt));
             }
+            let decided = match (self.decide(), applied_before) {
+                (Ok(decided), _) if !decided.is_empty() => decided,
+                (_, Some(receipt)) => return Ok(Executed::AlreadyApplied(receipt)),
+                (Ok(_), None) => return Ok(Executed::NothingToDo(mem::take(&mut self.loaded))),
+                (Err(refusal), None) => return Err(ExecuteError::Refused(refusal)),
+            };
             match append(&self.repository.store, self.request(&decided)?).await {
                 Ok(receipt) => return Ok(self.executed(decided, receipt)),
                 Err(NotAppended::Conflict(source)) => self.prepare_another_attempt(source).await?,
@@ -70,7 +72,28 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
                 }
                 Err(NotAppended::Fault(source)) => return Err(Fault::Append(source).into()),
             }
+            applied_before = self.load_and_look_up_the_key().await?;
         }
+    }
+
+    /// Reads what is new of the aggregate and, at once, what is stored under the command's key.
+    async fn load_and_look_up_the_key(&mut self) -> Result<Option<Appended>, Fault> {
+        let ExecuteOptions { key, fingerprint, .. } = self.options;
+        let store = &self.repository.store;
+        let look_up = async {
+            match key {
+                Some(key) => store.find_append(key, fingerprint).await,
+                None => Ok(None),
+            }
+        };
+        let (loaded, applied_before) =
+            tokio::join!(catch_up(self.repository, &self.stream, &mut self.loaded), look_up);
+        loaded?;
+        applied_before.map_err(Fault::Append)
+    }
+
+    fn decide(&self) -> Result<Events<A::Event>, A::Refusal> {
+        self.loaded.state.decide(self.command.clone(), self.context)
     }
 
     fn request(&self, decided: &Events<A::Event>) -> Result<Append, Fault> {

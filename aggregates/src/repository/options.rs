@@ -25,8 +25,8 @@ pub struct ExecuteOptions {
     /// The name under which a repeated command is recognised, for ever; none by default. It costs one more row
     /// per command.
     ///
-    /// The log looks at it when events are appended. A repetition for which the state by now gives a refusal,
-    /// or nothing to do, appends none and is answered with that.
+    /// It is looked up beside the load, before anything is decided: a repetition is answered with the first
+    /// result also where the state by now gives a refusal, or nothing to do.
     pub key: Option<IdempotencyKey>,
     /// What a repetition under the key is compared by; by default the stream and the events decided, types and
     /// data. Give a hash of the command where a repetition may decide other events (a time or a drawn id among

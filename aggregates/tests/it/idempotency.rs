@@ -58,3 +58,19 @@ async fn a_fingerprint_of_the_command_recognises_it_where_it_is_decided_differen
     assert!(matches!(again, Executed::AlreadyApplied(_)));
     assert_eq!(store.all().await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_repetition_that_the_state_by_now_refuses_is_answered_with_the_first_result() {
+    let store = ScriptedStore::default();
+    let jars = jars(&store);
+    jars.execute(&1, JarCommand::Put(5), &Context::new()).await.unwrap();
+    let once = ExecuteOptions::keyed("ice cream of May");
+    let first = jars.execute_with(&1, JarCommand::Take(5), &Context::new(), once).await.unwrap();
+
+    let refused = jars.execute(&1, JarCommand::Take(5), &Context::new()).await;
+    let again = jars.execute_with(&1, JarCommand::Take(5), &Context::new(), once).await.unwrap();
+
+    assert!(matches!(refused, Err(ExecuteError::Refused(_))), "there is nothing left to take");
+    assert!(matches!(again, Executed::AlreadyApplied(_)));
+    assert_eq!(again.position(), first.position());
+}

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use annals_eventstore::{
-    Append, AppendError, Appended, EventStore, LogPage, LogQuery, MemoryStore, ReadError, RecordedEvent,
-    StreamInfo, StreamListQuery, StreamName, StreamQuery, Wakeups,
+    Append, AppendError, Appended, EventStore, Fingerprint, IdempotencyKey, LogPage, LogQuery, MemoryStore,
+    ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName, StreamQuery, Wakeups,
 };
 
 /// What happens to one append.
@@ -97,6 +97,14 @@ impl EventStore for ScriptedStore {
         self.events_read.fetch_add(page.len(), Ordering::SeqCst);
         self.largest_page.fetch_max(page.len(), Ordering::SeqCst);
         Ok(page)
+    }
+
+    async fn find_append(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<Appended>, AppendError> {
+        self.log.find_append(key, fingerprint).await
     }
 
     async fn read_log(&self, query: LogQuery) -> Result<LogPage, ReadError> {

@@ -4,13 +4,16 @@ use std::{fs, path::Path, process::Command};
 
 use annals_devdb::{Profile, Server, TestResult};
 
-use crate::scratch::{Scratch, servers_below};
+use crate::{
+    client::connect,
+    scratch::{Scratch, servers_below},
+};
 
 #[tokio::test]
 async fn a_server_that_was_killed_is_started_again_by_the_next_call_with_what_was_committed() -> TestResult {
     let scratch = Scratch::new();
     let server = scratch.server(Profile::Test).await?;
-    let client = connect(&server).await?;
+    let client = connect(&server.url("postgres")).await?;
     client.batch_execute("create table kept (id int); insert into kept values (7)").await?;
     let first = server.pid().ok_or("it runs")?;
 
@@ -18,7 +21,7 @@ async fn a_server_that_was_killed_is_started_again_by_the_next_call_with_what_wa
 
     let server = scratch.server(Profile::Test).await?;
     assert_ne!(server.pid(), Some(first));
-    let row = connect(&server).await?.query_one("select id from kept", &[]).await?;
+    let row = connect(&server.url("postgres")).await?.query_one("select id from kept", &[]).await?;
     assert_eq!(row.get::<_, i32>(0), 7);
     assert_eq!(servers_below(scratch.folder()).len(), 1);
     Ok(())
@@ -53,7 +56,7 @@ async fn a_pid_file_that_names_another_server_is_not_taken_for_ours_and_that_ser
     let server = scratch.server(Profile::Test).await?;
 
     assert_ne!(server.pid(), other_server.pid());
-    connect(&other_server).await?.batch_execute("select 1").await?;
+    connect(&other_server.url("postgres")).await?.batch_execute("select 1").await?;
     Ok(())
 }
 
@@ -77,7 +80,7 @@ async fn a_killed_initdb_leaves_nothing_that_the_next_start_stumbles_over() -> T
 async fn test_data_that_the_machine_went_down_under_is_made_anew() -> TestResult {
     let scratch = Scratch::new();
     let server = scratch.server(Profile::Test).await?;
-    connect(&server).await?.batch_execute("create table unsure (id int)").await?;
+    connect(&server.url("postgres")).await?.batch_execute("create table unsure (id int)").await?;
     kill_hard(server.pid().ok_or("it runs")?);
     let record = server.data_dir().ok_or("it is ours")?.with_file_name("server.json");
     let mut remembered: serde_json::Value = serde_json::from_str(&fs::read_to_string(&record)?)?;
@@ -86,7 +89,10 @@ async fn test_data_that_the_machine_went_down_under_is_made_anew() -> TestResult
 
     let server = scratch.server(Profile::Test).await?;
 
-    let row = connect(&server).await?.query_one("select to_regclass('unsure') is null", &[]).await?;
+    let row = connect(&server.url("postgres"))
+        .await?
+        .query_one("select to_regclass('unsure') is null", &[])
+        .await?;
     assert!(row.get::<_, bool>(0));
     Ok(())
 }
@@ -103,13 +109,6 @@ async fn a_server_whose_record_is_lost_is_found_all_the_same() -> TestResult {
 
     assert_eq!(again.pid(), server.pid());
     Ok(())
-}
-
-async fn connect(server: &Server) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
-    let (client, connection) =
-        tokio_postgres::connect(&server.url("postgres"), tokio_postgres::NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
 }
 
 fn kill_hard(pid: u32) {

@@ -1,4 +1,4 @@
-//! A database per test: dropped, kept, swept.
+//! A database per test: copied from a template, dropped, kept.
 
 use std::{
     collections::BTreeSet,
@@ -8,9 +8,13 @@ use std::{
     },
 };
 
-use annals_devdb::{DatabaseError, Profile, Server, Template, TestDatabase, TestResult};
+use annals_devdb::{DatabaseError, Profile, Template, TestDatabase, TestResult};
 
-use crate::{children, scratch::Scratch};
+use crate::{
+    children,
+    client::{connect, databases, fill},
+    scratch::Scratch,
+};
 
 #[tokio::test]
 async fn a_database_is_dropped_at_the_end_of_a_test_in_a_runtime_of_one_thread() -> TestResult {
@@ -84,6 +88,24 @@ async fn a_setup_that_fails_is_reported_and_tried_again_by_the_next_one() -> Tes
 }
 
 #[tokio::test]
+async fn a_template_that_a_killed_process_had_almost_finished_is_made_anew() -> TestResult {
+    let scratch = Scratch::new();
+    let server = scratch.server(Profile::Test).await?;
+    let template = Template::new("t", "1");
+    let unfinished = template.database().replace("annals_template_", "annals_building_");
+    let client = connect(&server.url("postgres")).await?;
+    client.batch_execute(&format!("create database {unfinished}")).await?;
+    let close = format!("alter database {unfinished} with allow_connections false is_template true");
+    client.batch_execute(&close).await?;
+
+    let database = TestDatabase::create_on(&server, &template, fill).await?;
+
+    connect(database.url()).await?.query_one("select id from filled", &[]).await?;
+    assert!(!databases(&server).await?.contains(&unfinished));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_setup_that_leaves_a_connection_open_still_yields_a_template() -> TestResult {
     let scratch = Scratch::new();
     let server = scratch.server(Profile::Test).await?;
@@ -136,69 +158,12 @@ async fn the_database_of_a_failed_test_is_kept_and_named_with_the_line_that_fail
 }
 
 #[tokio::test]
-async fn the_database_of_a_killed_process_is_swept_and_that_of_a_live_one_is_not() -> TestResult {
-    let scratch = Scratch::new();
-    let spawn = || children::command("database_per_test::a_child", "hold", scratch.folder()).spawn();
-    let (mut killed, mut alive) = (spawn()?, spawn()?);
-    let (of_killed, of_alive) =
-        (children::said(&mut killed, "database"), children::said(&mut alive, "database"));
-    let server = scratch.server(Profile::Test).await?;
-    assert!(server.sweep().await?.is_empty(), "both live");
-
-    killed.kill()?;
-    killed.wait()?;
-
-    assert_eq!(server.sweep().await?, [of_killed]);
-    assert!(databases(&server).await?.contains(&of_alive));
-    alive.kill()?;
-    alive.wait()?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_next_process_sweeps_by_itself() -> TestResult {
-    let scratch = Scratch::new();
-    let mut killed = children::command("database_per_test::a_child", "hold", scratch.folder()).spawn()?;
-    let orphan = children::said(&mut killed, "database");
-    killed.kill()?;
-    killed.wait()?;
-    let server = scratch.server(Profile::Test).await?;
-    // It sweeps at most every ten seconds, by the time of this file.
-    let _ = std::fs::remove_file(server.data_dir().ok_or("it is ours")?.with_file_name("swept"));
-
-    let _database = TestDatabase::create_on(&server, &Template::new("t", "1"), fill).await?;
-
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while databases(&server).await?.contains(&orphan) {
-        assert!(std::time::Instant::now() < deadline, "{orphan} was not swept");
-    }
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_child() -> TestResult {
-    let Some(role) = children::role() else { return Ok(()) };
+    if children::role().is_none() {
+        return Ok(());
+    }
     let database = TestDatabase::create(&Template::new("t", "1"), fill).await?;
     println!("database={}", database.name());
-    match role.as_str() {
-        "fail" => connect(database.url()).await?.batch_execute("select * from nowhere").await?,
-        _ => std::future::pending().await,
-    }
+    connect(database.url()).await?.batch_execute("select * from nowhere").await?;
     Ok(())
-}
-
-async fn fill(url: String) -> Result<(), tokio_postgres::Error> {
-    connect(&url).await?.batch_execute("create table filled (id int); insert into filled values (1)").await
-}
-
-async fn connect(url: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
-}
-
-async fn databases(server: &Server) -> Result<Vec<String>, tokio_postgres::Error> {
-    let client = connect(&server.url("postgres")).await?;
-    let rows = client.query("select datname::text from pg_database", &[]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
 }

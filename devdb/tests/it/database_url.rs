@@ -4,7 +4,11 @@ use annals_devdb::{
     DatabaseUrl, Environment, Profile, Server, StartError, Template, TestDatabase, TestResult,
 };
 
-use crate::{children, scratch::Scratch};
+use crate::{
+    children,
+    client::{connect, fill},
+    scratch::Scratch,
+};
 
 #[tokio::test]
 async fn test_databases_are_made_on_the_server_of_the_url_and_its_parameters_stay() -> TestResult {
@@ -73,6 +77,38 @@ async fn a_server_that_does_not_answer_is_named_without_its_password() -> TestRe
     Ok(())
 }
 
+#[tokio::test]
+async fn a_url_that_demands_tls_is_refused_by_name_before_anything_is_connected_to() -> TestResult {
+    // Nobody is there: whoever tried to connect would be told so.
+    let port = 1;
+
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let in_url = format!("postgres://me:hidden@127.0.0.1:{port}/shop?sslmode={mode}");
+        let in_pairs = format!("host=127.0.0.1 port={port} user=me password=hidden sslmode={mode}");
+        for text in [in_url, in_pairs] {
+            let error = Server::shared_in(Profile::Test, &external(&text)).await.err().ok_or("no TLS")?;
+
+            let told = error.to_string();
+            assert!(matches!(error, StartError::Tls { .. }), "{told}");
+            assert!(told.contains("TLS is not available"), "{told}");
+            assert!(told.contains(&format!("sslmode={mode}")), "{told}");
+            assert!(!told.contains("hidden"), "{told}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_url_that_would_rather_have_tls_is_content_without() -> TestResult {
+    let scratch = Scratch::new();
+    let url = format!("{}?sslmode=prefer", scratch.server(Profile::Test).await?.url("postgres"));
+
+    let server = Server::shared_in(Profile::Test, &external(&url)).await?;
+
+    server.ensure_database("plain").await?;
+    Ok(())
+}
+
 #[test]
 fn the_announcement_hides_the_password() {
     let scratch = Scratch::new();
@@ -94,14 +130,4 @@ async fn a_child() {
 
 fn external(url: &str) -> Environment {
     Environment { database_url: Some(DatabaseUrl::new(url)), ..Environment::default() }
-}
-
-async fn fill(url: String) -> Result<(), tokio_postgres::Error> {
-    connect(&url).await?.batch_execute("create table filled (id int); insert into filled values (1)").await
-}
-
-async fn connect(url: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
 }

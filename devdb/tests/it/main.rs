@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod children;
+mod client;
 mod crash;
 mod database_per_test;
 mod database_url;
@@ -14,5 +15,6 @@ mod one_server;
 mod private_server;
 mod scratch;
 mod status;
+mod sweep;
 mod users;
 mod wheel;

@@ -6,6 +6,7 @@ use annals_devdb::{Profile, Server, TestResult};
 
 use crate::{
     children,
+    client::connect,
     scratch::{Scratch, servers_below},
 };
 
@@ -78,9 +79,7 @@ async fn a_child() -> TestResult {
     let server = Server::shared(Profile::Test).await?;
 
     // What the server itself says tells two servers apart even where a process id was used again.
-    let (client, connection) =
-        tokio_postgres::connect(&server.url("postgres"), tokio_postgres::NoTls).await?;
-    tokio::spawn(connection);
+    let client = connect(&server.url("postgres")).await?;
     let row = client.query_one("select pg_postmaster_start_time()::text", &[]).await?;
     println!("server={} {}", server.pid().ok_or("the server must have a process id")?, row.get::<_, &str>(0));
     Ok(())

@@ -6,6 +6,7 @@ use annals_devdb::{Environment, PrivateServer, Profile, Server, TestResult};
 
 use crate::{
     children,
+    client::connect,
     scratch::{Scratch, servers_below},
 };
 
@@ -118,8 +119,6 @@ async fn private(
 }
 
 async fn shown(server: &Server, setting: &str) -> Result<String, tokio_postgres::Error> {
-    let (client, connection) =
-        tokio_postgres::connect(&server.url("postgres"), tokio_postgres::NoTls).await?;
-    tokio::spawn(connection);
+    let client = connect(&server.url("postgres")).await?;
     Ok(client.query_one("select current_setting($1)", &[&setting]).await?.get(0))
 }

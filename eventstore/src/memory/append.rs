@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::append::{Append, AppendError, Appended};
 use crate::event::{NewEvent, RecordedEvent};
 use crate::event_id::EventId;
-use crate::idempotency::Fingerprint;
+use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::memory::log::{Log, version_of};
 use crate::payload::Payload;
 use crate::version::{ExpectedVersion, Version};
@@ -69,14 +69,21 @@ fn fingerprint_of(append: &Append) -> Fingerprint {
 }
 
 fn used_key(log: &Log, append: &Append, fingerprint: Fingerprint) -> Result<Option<Appended>, AppendError> {
-    let Some((key, used)) = append.key.and_then(|key| Some((key, log.keys.get(&key)?))) else {
-        return Ok(None);
-    };
-    match used {
-        (same, first_result) if *same == fingerprint => {
-            Ok(Some(Appended { already_applied: true, ..*first_result }))
+    append.key.map_or(Ok(None), |key| find(log, key, Some(fingerprint)))
+}
+
+/// Finds the receipt stored under a key, whose fingerprint must be the one given, if one is.
+pub(super) fn find(
+    log: &Log,
+    key: IdempotencyKey,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Option<Appended>, AppendError> {
+    match log.keys.get(&key) {
+        None => Ok(None),
+        Some((stored, _)) if fingerprint.is_some_and(|given| given != *stored) => {
+            Err(AppendError::KeyReused { key })
         }
-        _ => Err(AppendError::KeyReused { key }),
+        Some((_, first_result)) => Ok(Some(Appended { already_applied: true, ..*first_result })),
     }
 }
 

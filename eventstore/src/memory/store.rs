@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::append::{Append, AppendError, Appended};
 use crate::event::RecordedEvent;
-use crate::memory::append::append;
+use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::memory::append::{append, find};
 use crate::memory::log::Log;
 use crate::memory::read::{list_streams, read_log, read_stream, stream_info};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
@@ -76,6 +77,14 @@ impl EventStore for MemoryStore {
             self.wakeups.wake();
         }
         Ok(appended)
+    }
+
+    async fn find_append(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<Appended>, AppendError> {
+        find(&self.log(), key, fingerprint)
     }
 
     async fn read_stream(

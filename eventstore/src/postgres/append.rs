@@ -12,11 +12,11 @@ use deadpool_postgres::Client;
 use tokio_postgres::{GenericClient, Row, Statement, Transaction};
 use uuid::Uuid;
 
-use super::fault::{append_error, unprepared_append};
+use super::fault::{append_error, find_error, unprepared_append};
 use super::json::JsonText;
 use super::statements::Statements;
 use crate::append::{Append, AppendError, Appended};
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::payload::Payload;
 use crate::position::GlobalPosition;
 use crate::version::Version;
@@ -39,6 +39,19 @@ pub(super) async fn append_in(
 ) -> Result<Appended, AppendError> {
     let statement = transaction.prepare(&statements.append).await.map_err(unprepared_append)?;
     send(transaction, &statement, append).await
+}
+
+/// Finds the receipt of an append that was stored under a key.
+pub(super) async fn find_append(
+    client: &Client,
+    statements: &Statements,
+    key: IdempotencyKey,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Option<Appended>, AppendError> {
+    let statement = client.prepare_cached(&statements.find_append).await.map_err(unprepared_append)?;
+    let fingerprint = fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
+    let rows = client.query(&statement, &[&key.as_uuid(), &fingerprint]).await;
+    rows.and_then(|rows| rows.first().map(receipt).transpose()).map_err(|error| find_error(key, error))
 }
 
 /// Sends one append and waits for its end.

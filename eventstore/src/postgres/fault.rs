@@ -12,6 +12,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use uuid::Uuid;
 
 use crate::append::{Append, AppendError};
+use crate::idempotency::IdempotencyKey;
 use crate::read::ReadError;
 use crate::version::{ExpectedVersion, Version};
 
@@ -39,6 +40,14 @@ pub(super) fn append_error(append: &Append, error: Error) -> AppendError {
         "57P02" => AppendError::OutcomeUnknown(stream, error.into()),
         _ if is_unavailable(said.code()) => AppendError::Unavailable(error.into()),
         _ => AppendError::Storage(stream, error.into()),
+    }
+}
+
+/// Tells why a stored append could not be looked for.
+pub(super) fn find_error(key: IdempotencyKey, error: Error) -> AppendError {
+    match error.code().map(SqlState::code) {
+        Some("LG003") => AppendError::KeyReused { key },
+        _ => AppendError::Unavailable(error.into()),
     }
 }
 

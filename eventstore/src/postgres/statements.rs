@@ -31,6 +31,7 @@ statements!(
     advance_checkpoint,
     append,
     claim_checkpoint,
+    find_append,
     head,
     list_streams,
     opening,

@@ -20,6 +20,7 @@ use super::{append, read};
 use crate::append::{Append, AppendError, Appended};
 use crate::checkpoint::Lineage;
 use crate::event::RecordedEvent;
+use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
 use crate::store::EventStore;
 use crate::stream::StreamName;
@@ -151,6 +152,15 @@ impl EventStore for PostgresStore {
         let appended = append::append(&client, &self.0.session.statements, &append).await?;
         self.wake();
         Ok(appended)
+    }
+
+    async fn find_append(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<Appended>, AppendError> {
+        let client = self.0.session.pool.get().await.map_err(unsent_append)?;
+        append::find_append(&client, &self.0.session.statements, key, fingerprint).await
     }
 
     fn read_stream(

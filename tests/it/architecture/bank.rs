@@ -46,7 +46,7 @@ fn the_bank_stands_on_its_domain() -> TestResult {
     let bank = Modules::read(&root().join("examples/bank"), "examples/bank")?;
 
     let mut faults = layer_faults(&bank, layers);
-    faults.extend(bank.faults(&[]));
+    faults.extend(bank.faults());
     let beside = bank.top_edges().into_iter().filter(|edge| edge.to != "domain");
     faults.extend(beside.map(|edge| format!("{edge}: only the domain is below")));
     nothing_of(&faults);

@@ -56,7 +56,10 @@ impl Modules {
             .files
             .iter()
             .flat_map(|(module, (_, source))| {
-                source.test_modules.iter().map(|test| [module.as_slice(), &[test.clone()]].concat())
+                source
+                    .test_modules
+                    .iter()
+                    .map(|test| [module.as_slice(), std::slice::from_ref(test)].concat())
             })
             .collect();
         self.files.retain(|module, _| !tests.iter().any(|test| module.starts_with(test)));
@@ -90,10 +93,7 @@ impl Modules {
     }
 
     /// Returns everything that is wrong: circles, imports from the root, modules that cannot be looked into.
-    ///
-    /// Arrows that are known to run the wrong way (folder of modules, from, to) are passed over; one that is not
-    /// there any more is a fault of the list.
-    pub(super) fn faults(&self, known: &[(&str, &str, &str)]) -> Vec<String> {
+    pub(super) fn faults(&self) -> Vec<String> {
         let inline = self.files.values().flat_map(|(place, source)| {
             source.inline_modules.iter().map(move |line| format!("{place}:{line}: a module that is no file"))
         });
@@ -105,13 +105,9 @@ impl Modules {
                 format!("{}: {item} is imported from the root, not from where it is defined", import.place)
             })
         });
-        let mut edges = self.edges();
-        let gone = known.iter().filter(|(folder, from, to)| !pass_over(&mut edges, folder, from, to));
-        let gone: Vec<String> = gone
-            .map(|(folder, from, to)| format!("{folder}: {from} -> {to} is turned, strike it off the list"))
-            .collect();
+        let edges = self.edges();
         let circles = edges.values().flat_map(|edges| circles(edges)).map(|circle| told(&circle));
-        inline.chain(from_root).chain(gone).chain(circles).collect()
+        inline.chain(from_root).chain(circles).collect()
     }
 
     /// Returns the arrows between siblings, by the module they stand in (`""` is the root).
@@ -165,12 +161,4 @@ impl Modules {
     fn has(&self, module: &[String]) -> bool {
         self.files.keys().any(|known| known.starts_with(module))
     }
-}
-
-/// Takes arrows out of a folder's; tells whether there were any.
-fn pass_over(edges: &mut BTreeMap<String, Vec<Edge>>, folder: &str, from: &str, to: &str) -> bool {
-    let Some(edges) = edges.get_mut(folder) else { return false };
-    let before = edges.len();
-    edges.retain(|edge| edge.from != from || edge.to != to);
-    edges.len() < before
 }

@@ -100,7 +100,7 @@ fn a_circle_of_modules_is_told_with_file_and_line_at_every_level() -> TestResult
         ],
     )?;
 
-    let faults = scratch.modules()?.faults(&[]);
+    let faults = scratch.modules()?.faults();
 
     let top = "a circle:\n  src/event.rs:3: event -> store\n  src/store/pg.rs:2: store -> event";
     let below = "a circle:\n  src/store/pg.rs:1: pg -> wake\n  src/store/wake.rs:1: wake -> pg";
@@ -124,7 +124,7 @@ fn an_import_from_the_root_is_told_and_one_of_an_exported_macro_is_not() -> Test
         ],
     )?;
 
-    let faults = scratch.modules()?.faults(&[]);
+    let faults = scratch.modules()?.faults();
 
     let told =
         |line| format!("src/event.rs:{line}: Event is imported from the root, not from where it is defined");
@@ -147,21 +147,7 @@ fn tests_may_import_what_they_like() -> TestResult {
         ],
     )?;
 
-    assert_eq!(scratch.modules()?.faults(&[]), [""; 0]);
-    Ok(())
-}
-
-#[test]
-fn a_known_arrow_is_passed_over_and_struck_off_once_it_is_gone() -> TestResult {
-    let scratch = Scratch::with(
-        "known",
-        &[("lib.rs", ""), ("event.rs", "use crate::store::S;"), ("store.rs", "use crate::event::E;")],
-    )?;
-    let modules = scratch.modules()?;
-
-    assert_eq!(modules.faults(&[("", "event", "store")]), [""; 0]);
-    let list = [("", "event", "store"), ("", "store", "wake")];
-    assert_eq!(modules.faults(&list), [": store -> wake is turned, strike it off the list"]);
+    assert_eq!(scratch.modules()?.faults(), [""; 0]);
     Ok(())
 }
 
@@ -169,7 +155,7 @@ fn a_known_arrow_is_passed_over_and_struck_off_once_it_is_gone() -> TestResult {
 fn a_module_that_is_no_file_is_told() -> TestResult {
     let scratch = Scratch::with("inline", &[("lib.rs", "\nmod hidden { use crate::Event; }")])?;
 
-    let faults = scratch.modules()?.faults(&[]);
+    let faults = scratch.modules()?.faults();
 
     assert_eq!(faults, ["src/lib.rs:2: a module that is no file"]);
     Ok(())

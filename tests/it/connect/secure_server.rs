@@ -1,13 +1,14 @@
 //! A server of the test's own that listens on TCP, offers TLS and asks for passwords.
 
-use std::fs;
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::{fs, io};
 
-use annals_devdb::{PrivateServer, Profile, Server, TestFailure};
+use annals_devdb::{Environment, PrivateServer, Profile, Server, TestFailure};
 
 /// The host that the server's certificate names.
 pub(super) const HOST: &str = "db.annals.test";
@@ -102,14 +103,31 @@ fn own_address() -> Ipv4Addr {
     Ipv4Addr::new(127, second, third, 1 + TAKEN.fetch_add(1, Ordering::Relaxed))
 }
 
-/// True, and a line on standard error, where certificates cannot be made.
-pub(super) fn skipped_without_openssl(test: &str) -> bool {
+/// True, and a line on standard error, where there can be no server with TLS.
+pub(super) async fn skipped_without_tls(test: &str) -> Result<bool, TestFailure> {
+    let reason = if !has_openssl() {
+        "the program openssl is not installed"
+    } else if !has_server_with_tls().await? {
+        "this PostgreSQL is built without TLS"
+    } else {
+        return Ok(false);
+    };
+    // Written past the test harness, which keeps what passing tests print.
+    writeln!(io::stderr(), "skipped: 1 (connect::tls::{test}: {reason})")?;
+    Ok(true)
+}
+
+fn has_openssl() -> bool {
     let found = Command::new("openssl").arg("version").stdout(Stdio::null()).status();
-    let missing = !found.is_ok_and(|status| status.success());
-    if missing {
-        eprintln!("SKIPPED {test}: the program openssl is not installed");
-    }
-    missing
+    found.is_ok_and(|status| status.success())
+}
+
+/// Asks the shared server, which is started from the same programs as the test's own.
+async fn has_server_with_tls() -> Result<bool, TestFailure> {
+    let environment = Environment { database_url: None, ..Environment::read() };
+    let server = Server::shared_in(Profile::Test, &environment).await?;
+    let client = super::client(&server.url("postgres")).await?;
+    Ok(!super::ask(&client, "show ssl_library").await?.is_empty())
 }
 
 /// Makes `authority.crt` and a certificate `host.crt` by it for [`HOST`]; `selfsigned.crt`, an authority's

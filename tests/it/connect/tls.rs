@@ -3,7 +3,7 @@
 use annals_devdb::{TestFailure, TestResult};
 use annals_eventstore::postgres::{ConnectFault, Connected, connect};
 
-use super::secure_server::{HOST, SecureServer, skipped_without_openssl};
+use super::secure_server::{HOST, SecureServer, skipped_without_tls};
 use super::{ask, client};
 
 /// Connects and tells whether the connection is encrypted.
@@ -19,7 +19,7 @@ async fn refused(options: &str) -> Result<ConnectFault, TestFailure> {
 
 #[tokio::test]
 async fn verify_full_wants_a_certificate_that_is_vouched_for_and_names_the_host() -> TestResult {
-    if skipped_without_openssl("verify_full") {
+    if skipped_without_tls("verify_full_wants_a_certificate_that_is_vouched_for_and_names_the_host").await? {
         return Ok(());
     }
     let server = SecureServer::start("verify", "host").await?;
@@ -49,7 +49,7 @@ async fn verify_full_wants_a_certificate_that_is_vouched_for_and_names_the_host(
 
 #[tokio::test]
 async fn a_self_signed_certificate_is_trusted_where_it_is_given_and_nowhere_else() -> TestResult {
-    if skipped_without_openssl("self_signed") {
+    if skipped_without_tls("a_self_signed_certificate_is_trusted_where_it_is_given_and_nowhere_else").await? {
         return Ok(());
     }
     let server = SecureServer::start("selfsigned", "selfsigned").await?;
@@ -68,7 +68,7 @@ async fn a_self_signed_certificate_is_trusted_where_it_is_given_and_nowhere_else
 
 #[tokio::test]
 async fn each_sslmode_is_as_encrypted_as_the_server_and_the_mode_allow() -> TestResult {
-    if skipped_without_openssl("each_sslmode") {
+    if skipped_without_tls("each_sslmode_is_as_encrypted_as_the_server_and_the_mode_allow").await? {
         return Ok(());
     }
     let mut server = SecureServer::start("modes", "host").await?;
@@ -105,7 +105,7 @@ async fn each_sslmode_is_as_encrypted_as_the_server_and_the_mode_allow() -> Test
 
 #[tokio::test]
 async fn a_password_is_taken_from_its_file_and_bound_to_the_encrypted_channel() -> TestResult {
-    if skipped_without_openssl("password") {
+    if skipped_without_tls("a_password_is_taken_from_its_file_and_bound_to_the_encrypted_channel").await? {
         return Ok(());
     }
     let server = SecureServer::start("password", "host").await?;
@@ -136,7 +136,7 @@ async fn a_password_is_taken_from_its_file_and_bound_to_the_encrypted_channel() 
 
 #[tokio::test]
 async fn a_listener_hears_notifications_through_tls() -> TestResult {
-    if skipped_without_openssl("listener") {
+    if skipped_without_tls("a_listener_hears_notifications_through_tls").await? {
         return Ok(());
     }
     let server = SecureServer::start("listener", "host").await?;
@@ -162,7 +162,7 @@ async fn a_listener_hears_notifications_through_tls() -> TestResult {
 
 #[tokio::test]
 async fn a_role_without_a_free_connection_is_told_so() -> TestResult {
-    if skipped_without_openssl("full") {
+    if skipped_without_tls("a_role_without_a_free_connection_is_told_so").await? {
         return Ok(());
     }
     let server = SecureServer::start("full", "host").await?;

@@ -2,8 +2,9 @@
 
 use annals_eventstore::conformance::{CaseResult, SqlHarness, StoreHarness};
 use annals_eventstore::{
-    Append, AppendError, Appended, Direction, EventStore, GlobalPosition, LogPage, LogQuery, PostgresStore,
-    ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName, StreamQuery, Version, Wakeups,
+    Append, AppendError, Appended, Direction, EventStore, Fingerprint, GlobalPosition, IdempotencyKey,
+    LogPage, LogQuery, PostgresStore, ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName,
+    StreamQuery, Version, Wakeups,
 };
 use tokio_postgres::Client;
 
@@ -124,6 +125,14 @@ impl EventStore for ReadBy {
 
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         self.sound.append(append).await
+    }
+
+    async fn find_append(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<Appended>, AppendError> {
+        self.sound.find_append(key, fingerprint).await
     }
 
     async fn read_stream(

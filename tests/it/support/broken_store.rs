@@ -5,8 +5,8 @@ use std::sync::Arc;
 use annals_eventstore::conformance::StoreHarness;
 use annals_eventstore::{
     Append, AppendError, Appended, EventId, EventStore, ExpectedVersion, Fingerprint, GlobalPosition,
-    LogPage, LogQuery, MemoryStore, Metadata, NewEvent, Payload, ReadError, RecordedEvent, StreamInfo,
-    StreamListQuery, StreamName, StreamQuery, Version, Wakeups,
+    IdempotencyKey, LogPage, LogQuery, MemoryStore, Metadata, NewEvent, Payload, ReadError, RecordedEvent,
+    StreamInfo, StreamListQuery, StreamName, StreamQuery, Version, Wakeups,
 };
 use tokio::sync::watch;
 
@@ -152,6 +152,14 @@ impl EventStore for BrokenStore {
             _ => append,
         };
         self.sound.append(append).await
+    }
+
+    async fn find_append(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<Appended>, AppendError> {
+        self.sound.find_append(key, fingerprint).await
     }
 
     async fn read_log(&self, query: LogQuery) -> Result<LogPage, ReadError> {

@@ -165,3 +165,24 @@ pub async fn a_key_of_a_refused_append_is_free<H: StoreHarness>(harness: &H) -> 
     ensure_eq!(stored.from_version, created.to_version.next(), "version of the keyed append");
     Ok(())
 }
+
+/// 13: what was stored under a key is found by it, whatever was appended since; what was not is not.
+pub async fn an_append_is_found_by_its_key<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    let (key, fingerprint) = (IdempotencyKey::from("command"), Fingerprint::of("what it says"));
+    ensure_eq!(store.find_append(key, None).await?, None, "the receipt before the append");
+    store.append(append("thing-1", 2)).await?;
+    let stored = store.append(append("thing-1", 3).with_key(key).with_fingerprint(fingerprint)).await?;
+    store.append(append("thing-1", 1)).await?;
+
+    let found = store.find_append(key, None).await?;
+    let found_by_both = store.find_append(key, Some(fingerprint)).await?;
+    let by_another = store.find_append(key, Some(Fingerprint::of("something else"))).await;
+
+    ensure_eq!(found, Some(Appended { already_applied: true, ..stored }), "the receipt under the key");
+    ensure_eq!(found_by_both, found, "the receipt under key and fingerprint");
+    ensure_matches!(by_another, Err(AppendError::KeyReused { .. }), "the key under another fingerprint");
+    let other = store.find_append(IdempotencyKey::from("another command"), None).await?;
+    ensure_eq!(other, None, "the receipt under another key");
+    Ok(())
+}

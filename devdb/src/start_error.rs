@@ -1,11 +1,11 @@
-//! What can go wrong, one enum per operation: what happened, and what to do now.
+//! Why there is no server: what was tried, and what to do now.
 //!
 //! Guarantees
 //! - no message holds a password.
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
-use crate::{database_url::DatabaseUrl, version::PostgresVersion};
+use crate::{database_url::DatabaseUrl, stop_error::StopError, version::PostgresVersion};
 
 /// One place where PostgreSQL was looked for in vain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,17 @@ pub enum StartError {
         url: DatabaseUrl,
         /// What the driver said.
         source: tokio_postgres::Error,
+    },
+    /// `DATABASE_URL` demands TLS, which this crate does not have; no connection was tried. Take the `sslmode` out, for a
+    /// server that takes plain connections, or unset the variable to have one started.
+    #[error(
+        "TLS is not available for the development server, and DATABASE_URL ({url}) demands it with sslmode={sslmode}; take that out, or unset DATABASE_URL to have a server started"
+    )]
+    Tls {
+        /// The URL; its password is not printed.
+        url: DatabaseUrl,
+        /// What the URL says: `require`, `verify-ca` or `verify-full`.
+        sslmode: String,
     },
     /// The server is older than version 15. Upgrade it, or unset `DATABASE_URL` to have another one started.
     #[error(
@@ -125,81 +136,6 @@ pub enum StartError {
     /// The thread that did the work died: a fault of this crate.
     #[error("the start was abandoned")]
     Abandoned(#[from] tokio::task::JoinError),
-}
-
-/// Why a server was not stopped or reset.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StopError {
-    /// The server lives on. Look at the log; `kill -9` it if nothing else helps.
-    #[error("the server with process id {pid} did not stop within {} s; see {log}", waited.as_secs())]
-    StillRunning {
-        /// The postmaster.
-        pid: u32,
-        /// Its log file.
-        log: PathBuf,
-        /// How long was waited.
-        waited: Duration,
-    },
-    /// A file could not be removed.
-    #[error("cannot remove {path}")]
-    Remove {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The lock of the server's folder could not be had.
-    #[error("cannot lock {path}: {reason}")]
-    Lock {
-        /// The lock file.
-        path: PathBuf,
-        /// What went wrong.
-        reason: String,
-    },
-}
-
-/// Why there is no database.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DatabaseError {
-    /// There is no server; no database was made.
-    #[error("no server for the database")]
-    Start(#[from] StartError),
-    /// The server cannot be reached; no database was made.
-    #[error("cannot connect to {url}")]
-    Connect {
-        /// Where; its password is not printed.
-        url: DatabaseUrl,
-        /// What the driver said.
-        source: tokio_postgres::Error,
-    },
-    /// The server refused a statement. Databases of this call are dropped or swept later.
-    #[error("cannot {action} {database}")]
-    Statement {
-        /// What was to be done.
-        action: &'static str,
-        /// To which database.
-        database: String,
-        /// What the server said.
-        source: tokio_postgres::Error,
-    },
-    /// The caller's setup of the template failed; the unfinished template was dropped, the next call tries again.
-    #[error("the setup of template {template} failed")]
-    Setup {
-        /// The template's name.
-        template: String,
-        /// What the setup said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Connections into the template did not end. Close them at the end of the setup.
-    #[error("template {template} is still in use after its setup: {connections} connections")]
-    TemplateInUse {
-        /// The template's name.
-        template: String,
-        /// How many there are.
-        connections: i64,
-    },
 }
 
 fn listed(attempts: &[Attempt]) -> String {
