@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use crate::Outcome;
+use crate::bench::Bench;
 use crate::cpu::{CpuMeter, CpuTime};
 use crate::crew::{Side, Slice};
-use crate::options::Options;
 use crate::stats::{Latency, Spread};
 
 /// How long both sides work before anything counts: connections, plans and caches.
@@ -98,9 +98,10 @@ impl Contestant {
     }
 
     async fn measure(&mut self, length: Duration, meter: CpuMeter) -> Outcome {
-        let before = meter.read();
+        let meter = self.side.is_metered().then_some(meter);
+        let before = meter.and_then(CpuMeter::read);
         let mut slice = self.work(length).await?;
-        slice.cpu = slice.cpu.or_else(|| Some(meter.read()? - before?));
+        slice.cpu = before.and_then(|before| Some(meter?.read()? - before));
         self.slices.push(slice);
         Ok(())
     }
@@ -125,7 +126,9 @@ impl Contestant {
 }
 
 /// Runs contests side by side, round by round.
-pub(crate) async fn run(contests: &mut [Contest], meter: CpuMeter, options: &Options) -> Outcome {
+pub(crate) async fn run(contests: &mut [Contest], bench: &Bench) -> Outcome {
+    let Bench { options, .. } = bench;
+    let meter = CpuMeter::new(bench.server.server().pid());
     for contest in contests.iter_mut() {
         eprintln!("{} ...", contest.name);
         contest.scenario.work(WARM_UP.min(options.slice)).await?;

@@ -43,10 +43,7 @@ impl std::ops::Sub for CpuTime {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
-        Self {
-            client_us: self.client_us - earlier.client_us,
-            server_us: self.server_us - earlier.server_us,
-        }
+        Self { client_us: self.client_us - earlier.client_us, server_us: self.server_us - earlier.server_us }
     }
 }
 

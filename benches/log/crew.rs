@@ -40,6 +40,11 @@ impl Slice {
 pub(crate) trait Side {
     /// Works so long, then finishes what it has begun.
     fn work(&mut self, length: Duration) -> Working<'_>;
+
+    /// Tells whether its processor time can be read: not where its processes end with its work.
+    fn is_metered(&self) -> bool {
+        true
+    }
 }
 
 pub(crate) type Working<'a> = Pin<Box<dyn Future<Output = Outcome<Slice>> + 'a>>;

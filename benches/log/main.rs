@@ -8,6 +8,7 @@
 //! - what was acknowledged is counted in the database afterwards; a missing event fails the benchmark;
 //! - how fast anything is fails nothing.
 
+mod bench;
 mod contest;
 mod cpu;
 mod crew;
@@ -26,6 +27,7 @@ mod stats;
 use std::error::Error;
 use std::process::ExitCode;
 
+use bench::Bench;
 use machine::Machine;
 use options::{Command, Options};
 use report::Report;
@@ -52,7 +54,7 @@ async fn main() -> ExitCode {
     };
     // Dropping the run stops the server.
     let ended = tokio::select! {
-        ended = Box::pin(run(&options)) => ended,
+        ended = Box::pin(run(options)) => ended,
         _ = tokio::signal::ctrl_c() => {
             eprintln!("interrupted");
             return ExitCode::from(INTERRUPTED);
@@ -73,19 +75,20 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> Outcome {
+async fn run(options: Options) -> Outcome {
     let report = Report::new(options.json);
-    let server = BenchServer::start(options).await?;
-    report.begin(&Machine::read(), &server.facts().await?, options);
+    let server = BenchServer::start(&options).await?;
+    report.begin(&Machine::read(), &server.facts().await?, &options);
+    let bench = Bench { server, options, report };
 
+    for &connections in &bench.options.connections {
+        scenario::append::run(&bench, connections).await?;
+    }
+    scenario::read::run(&bench).await?;
     let mut skipped = 0;
-    for &connections in &options.connections {
-        scenario::append::run(&server, connections, options, &report).await?;
+    for &connections in &bench.options.connections {
+        skipped += pgbench::run(&bench, connections).await?;
     }
-    scenario::read::run(&server, options, &report).await?;
-    for &connections in &options.connections {
-        skipped += pgbench::run(&server, connections, options, &report).await?;
-    }
-    report.end(Machine::load().as_deref(), skipped);
-    server.stop().await
+    bench.report.end(Machine::load().as_deref(), skipped);
+    bench.server.stop().await
 }

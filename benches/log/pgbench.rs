@@ -9,14 +9,12 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::Outcome;
+use crate::bench::Bench;
 use crate::contest::{self, Contest};
 use crate::crew::{Crew, Side, Slice, Working};
 use crate::floor::{Inserter, Rows};
 use crate::machine::Machine;
-use crate::options::Options;
-use crate::report::Report;
 use crate::sample::{DATA, EVENT_TYPE, Sample};
-use crate::server::BenchServer;
 
 /// The floor's INSERT; every value is a parameter, as in the floor's own statement.
 const SCRIPT: &str = "\
@@ -30,12 +28,8 @@ values (:stream_id, :version, :event_id, :event_type, :schema_version, :data, nu
 const STREAMS_APART: i64 = 1 << 20;
 
 /// Measures the floor against pgbench when that is asked for; returns how many checks had to be skipped.
-pub(crate) async fn run(
-    server: &BenchServer,
-    connections: usize,
-    options: &Options,
-    report: &Report,
-) -> Outcome<usize> {
+pub(crate) async fn run(bench: &Bench, connections: usize) -> Outcome<usize> {
+    let Bench { server, options, report } = bench;
     let name = format!("floor-vs-pgbench/{connections}");
     if !options.names(&name) {
         return Ok(0);
@@ -54,7 +48,7 @@ pub(crate) async fn run(
     let clients = database.clients(connections).await?;
     let floor = Crew(Inserter::crew(&clients, Rows::OneStream, 1).await?);
     let mut contests = [Contest::new(name, floor, pgbench)];
-    contest::run(&mut contests, options).await?;
+    contest::run(&mut contests, bench).await?;
     for contest in &contests {
         let (floor, pgbench) = contest.events();
         database.require("floor.events", floor + pgbench).await?;
@@ -83,8 +77,12 @@ impl Side for Pgbench {
                 return Err(format!("pgbench failed: {}", String::from_utf8_lossy(&output.stderr)).into());
             };
             let elapsed = Duration::try_from_secs_f64(events / rate)?;
-            Ok(Slice { elapsed, events: events as u64, latencies_us: Vec::new() })
+            Ok(Slice { elapsed, events: events as u64, ..Slice::default() })
         })
+    }
+
+    fn is_metered(&self) -> bool {
+        false
     }
 }
 

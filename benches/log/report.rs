@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::contest::Verdict;
+use crate::cpu::CpuTime;
 use crate::floor;
 use crate::machine::Machine;
 use crate::options::Options;
@@ -41,33 +42,38 @@ impl Report {
         println!("postgresql  {}", server.version);
         let settings = server.settings.iter().map(|(name, value)| format!("{name} = {value}"));
         println!("settings    {}", settings.collect::<Vec<_>>().join(", "));
-        println!("method      {rounds} pairs of slices of {seconds} s; median (least to most)");
+        println!(
+            "method      {rounds} pairs of slices of {seconds} s; median (least–most); cpu of client + server"
+        );
         println!("floor\n{}", indented(floor::DDL));
         println!(
-            "{:<20} {:>24} {:>24} {:>18} {:>15} {:>15}",
-            "scenario/connections", "events/s", "floor/s", "ratio", "p50/p99 ms", "floor p50/p99"
+            "{:<20} {:>22} {:>22} {:>17} {:>14} {:>14} {:>10} {:>10}",
+            "scenario/connections", "events/s", "floor/s", "ratio", "p50/p99 ms", "floor", "cpu µs", "floor"
         );
     }
 
     /// Prints what a contest came to.
     pub(crate) fn verdict(&self, verdict: &Verdict) {
-        let Verdict { name, scenario, floor, ratio, scenario_latency, floor_latency } = verdict;
+        let Verdict { name, scenario, floor, ratio, .. } = verdict;
         if self.json {
             let line = json!({
                 "name": name, "events_per_second": spread(scenario), "floor_per_second": spread(floor),
-                "ratio": spread(ratio), "latency_us": latency(*scenario_latency),
-                "floor_latency_us": latency(*floor_latency),
+                "ratio": spread(ratio), "latency_us": latency(verdict.scenario_latency),
+                "floor_latency_us": latency(verdict.floor_latency), "cpu_us": cpu(verdict.scenario_cpu),
+                "floor_cpu_us": cpu(verdict.floor_cpu),
             });
             println!("{line}");
             return;
         }
         println!(
-            "{name:<20} {:>24} {:>24} {:>18} {:>15} {:>15}",
+            "{name:<20} {:>22} {:>22} {:>17} {:>14} {:>14} {:>10} {:>10}",
             spread_text(scenario, 0),
             spread_text(floor, 0),
             spread_text(ratio, 2),
-            latency_text(*scenario_latency),
-            latency_text(*floor_latency),
+            latency_text(verdict.scenario_latency),
+            latency_text(verdict.floor_latency),
+            cpu_text(verdict.scenario_cpu),
+            cpu_text(verdict.floor_cpu),
         );
     }
 
@@ -101,6 +107,15 @@ fn latency(latency: Option<Latency>) -> Value {
     latency.map_or(Value::Null, |latency| json!({"p50": latency.p50_us, "p99": latency.p99_us}))
 }
 
+fn cpu(cpu: Option<CpuTime>) -> Value {
+    cpu.map_or(Value::Null, |cpu| json!({"client": cpu.client_us, "server": cpu.server_us}))
+}
+
+/// Client and server.
+fn cpu_text(cpu: Option<CpuTime>) -> String {
+    cpu.map_or("-".to_owned(), |cpu| format!("{:.0} + {:.0}", cpu.client_us, cpu.server_us))
+}
+
 fn spread_text(spread: &Spread, digits: usize) -> String {
     let Spread { median, min, max } = spread;
     format!("{median:.digits$} ({min:.digits$}–{max:.digits$})")
@@ -109,7 +124,7 @@ fn spread_text(spread: &Spread, digits: usize) -> String {
 fn latency_text(latency: Option<Latency>) -> String {
     let millis = |micros: u32| f64::from(micros) / 1000.0;
     latency.map_or("-".to_owned(), |latency| {
-        format!("{:.2} / {:.2}", millis(latency.p50_us), millis(latency.p99_us))
+        format!("{:.2}/{:.2}", millis(latency.p50_us), millis(latency.p99_us))
     })
 }
 

@@ -3,25 +3,19 @@
 use annals::eventstore::{Append, EventStore, ExpectedVersion, PostgresStore, StreamName, Version};
 
 use crate::Outcome;
+use crate::bench::Bench;
 use crate::contest::{self, Contest};
 use crate::crew::{Crew, Worker};
 use crate::database::Database;
 use crate::floor::{Inserter, Rows};
-use crate::options::Options;
-use crate::report::Report;
 use crate::sample::Sample;
-use crate::server::BenchServer;
 
 /// Where the floor's streams of the second scenario begin: beyond those that the first one can reach.
 const FIRST_LONG_STREAM: i64 = 1 << 40;
 
 /// Measures appends on so many connections.
-pub(crate) async fn run(
-    server: &BenchServer,
-    connections: usize,
-    options: &Options,
-    report: &Report,
-) -> Outcome {
+pub(crate) async fn run(bench: &Bench, connections: usize) -> Outcome {
+    let Bench { server, options, report } = bench;
     let fresh = format!("append-fresh/{connections}");
     let existing = format!("append-existing/{connections}");
     if !options.wants(&fresh) && !options.wants(&existing) {
@@ -41,7 +35,7 @@ pub(crate) async fn run(
         let floor = Crew(Inserter::crew(&clients, Rows::OneStream, FIRST_LONG_STREAM).await?);
         contests.push(Contest::new(existing, scenario, floor));
     }
-    contest::run(&mut contests, options).await?;
+    contest::run(&mut contests, bench).await?;
     require_what_was_acknowledged(&database, &contests).await?;
     for contest in &contests {
         report.verdict(&contest.verdict());

@@ -13,13 +13,11 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::populate::{STREAM_EVENTS, populate};
 use crate::Outcome;
+use crate::bench::Bench;
 use crate::contest::{self, Contest};
 use crate::crew::{Crew, Worker};
 use crate::database::Database;
 use crate::json_text::JsonText;
-use crate::options::Options;
-use crate::report::Report;
-use crate::server::BenchServer;
 
 const LOG_PAGE: &str = "\
 select e.position, s.stream_name, e.version, e.event_id, e.event_type, e.schema_version, e.data, e.metadata,
@@ -40,7 +38,8 @@ order by e.version
 limit $3";
 
 /// Measures reading on one connection, and streams on all numbers of connections.
-pub(crate) async fn run(server: &BenchServer, options: &Options, report: &Report) -> Outcome {
+pub(crate) async fn run(bench: &Bench) -> Outcome {
+    let Bench { server, options, .. } = bench;
     let stream_levels: Vec<usize> = options
         .connections
         .iter()
@@ -59,10 +58,10 @@ pub(crate) async fn run(server: &BenchServer, options: &Options, report: &Report
 
     if options.wants(LOG) {
         let events = database.count("annals.events").await?;
-        contest_of_log(&database, events, options, report).await?;
+        contest_of_log(&database, events, bench).await?;
     }
     for connections in stream_levels {
-        contest_of_streams(&database, &streams, connections, options, report).await?;
+        contest_of_streams(&database, &streams, connections, bench).await?;
     }
     Ok(())
 }
@@ -73,7 +72,7 @@ fn stream_name(connections: usize) -> String {
     format!("read-stream/{connections}")
 }
 
-async fn contest_of_log(database: &Database, events: u64, options: &Options, report: &Report) -> Outcome {
+async fn contest_of_log(database: &Database, events: u64, bench: &Bench) -> Outcome {
     let store = database.store(1).await?;
     let mut plain = Vec::new();
     for client in database.clients(1).await? {
@@ -83,7 +82,7 @@ async fn contest_of_log(database: &Database, events: u64, options: &Options, rep
     let subscription = Subscription::after(store.clone(), GlobalPosition::START);
     let catch_up = CatchUp { store: store.clone(), subscription, events, seen: 0 };
     let contest = Contest::new(LOG.to_owned(), Crew(vec![catch_up]), Crew(plain));
-    finish(contest, options, report).await?;
+    finish(contest, bench).await?;
     store.close().await;
     Ok(())
 }
@@ -92,8 +91,7 @@ async fn contest_of_streams(
     database: &Database,
     streams: &Arc<[StreamName]>,
     connections: usize,
-    options: &Options,
-    report: &Report,
+    bench: &Bench,
 ) -> Outcome {
     let store = database.store(connections).await?;
     let mut readers = Vec::new();
@@ -104,15 +102,15 @@ async fn contest_of_streams(
         plain.push(PlainStreams { page: client.prepare(STREAM_PAGE).await?, client, walk });
     }
     let contest = Contest::new(stream_name(connections), Crew(readers), Crew(plain));
-    finish(contest, options, report).await?;
+    finish(contest, bench).await?;
     store.close().await;
     Ok(())
 }
 
-async fn finish(contest: Contest, options: &Options, report: &Report) -> Outcome {
+async fn finish(contest: Contest, bench: &Bench) -> Outcome {
     let mut contests = [contest];
-    contest::run(&mut contests, options).await?;
-    contests.iter().for_each(|contest| report.verdict(&contest.verdict()));
+    contest::run(&mut contests, bench).await?;
+    contests.iter().for_each(|contest| bench.report.verdict(&contest.verdict()));
     Ok(())
 }
 

@@ -54,11 +54,18 @@ impl Drop for Scratch {
     }
 }
 
-/// Counts the servers that run on a data folder below this one, from the list of all processes.
+/// Finds the servers that run on a data folder below this one, in the list of all processes.
 pub(crate) fn servers_below(folder: &Path) -> Vec<u32> {
-    let output = std::process::Command::new("ps").args(["-eo", "pid=,args="]).output().unwrap();
+    let output = std::process::Command::new("ps").args(["-eo", "pid=,ppid=,args="]).output().unwrap();
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
     let is_server =
         |line: &&str| line.contains("postgres -D ") && line.contains(&format!("-D {}/", folder.display()));
-    lines.lines().filter(is_server).filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+    let numbers = |line: &str| {
+        let mut words = line.split_whitespace().map(|word| word.parse::<u32>().ok());
+        Some((words.next()??, words.next()??))
+    };
+    let found: Vec<(u32, u32)> = lines.lines().filter(is_server).filter_map(numbers).collect();
+    // A server's fresh child bears its parent's command line until it has given itself a title.
+    let is_child = |parent: u32| found.iter().any(|(pid, _)| *pid == parent);
+    found.iter().filter(|(_, parent)| !is_child(*parent)).map(|(pid, _)| *pid).collect()
 }
