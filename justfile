@@ -16,6 +16,14 @@ test *arguments:
 pg18 *arguments:
     ANNALS_PG=wheel cargo test {{ arguments }}
 
+# A minute of writers that hold, roll back, forge and die, and of readers that must not miss an event
+stress seconds="60":
+    ANNALS_STRESS_SECONDS={{ seconds }} cargo test --test it stress:: -- --nocapture
+
+# Every order of steps of writers and a reader that the tests know; hours
+schedules:
+    ANNALS_SCHEDULES=full cargo test --test it fence:: -- --nocapture
+
 # Format and lints, as the pipeline sees them
 lint:
     cargo fmt --all --check

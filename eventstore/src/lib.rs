@@ -5,11 +5,13 @@
 //!
 //! - Write with [`EventStore::append`], read with [`EventStore::read_stream`] and [`EventStore::read_log`].
 //! - [`PostgresStore`] keeps the log in PostgreSQL 15 or later, [`MemoryStore`] in memory for tests.
-//! - [`Subscription`] follows the log; [`EventHandler`] is what a projection runner hosts.
+//! - [`Tailer`] reads the log once for every subscription of a process, [`Subscription`] for itself;
+//!   [`EventHandler`] is what a projection runner hosts.
 //! - [`Event`] carries a domain's own enum into the log and back.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
 mod append;
+mod append_many;
 mod checkpoint;
 mod codec;
 mod event;
@@ -25,6 +27,7 @@ mod read;
 mod store;
 mod stream;
 mod subscription;
+mod tailer;
 mod version;
 mod wakeup;
 
@@ -32,6 +35,7 @@ mod wakeup;
 pub mod conformance;
 
 pub use append::{Append, AppendError, Appended, StorageError};
+pub use append_many::{AppendMany, AppendedMany, Cancellation, StreamAppend, StreamAppended};
 pub use checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
 pub use codec::{DecodeError, EncodeError, Event};
 pub use event::{
@@ -52,5 +56,9 @@ pub use read::{
 pub use store::EventStore;
 pub use stream::{Category, InvalidStreamName, STREAM_NAME_BYTES_MAX, StreamName, StreamNameFault};
 pub use subscription::{Subscription, SubscriptionPage};
+pub use tailer::{
+    EventFilter, EventPage, StartAt, StopReason, SubscriptionHandle, SubscriptionState, TailedSubscription,
+    Tailer, TailerOptions,
+};
 pub use version::{ExpectedVersion, NegativeVersion, Version};
 pub use wakeup::{WakeupSource, Wakeups, WokenBy};

@@ -102,6 +102,9 @@ pub struct LogPage {
     pub settled_to: GlobalPosition,
     /// The highest settled position of the log when the page was read.
     pub head: GlobalPosition,
+    /// Reading forward: positions behind `head` had been drawn when the page was read, so an open append may
+    /// be holding settled events back. Its end sends no hint when it is rolled back: look again.
+    pub held_back: bool,
 }
 
 /// What the log knows about a stream.

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::append::{Append, AppendError, Appended};
+use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
@@ -21,13 +22,41 @@ pub trait EventStore: Clone + Send + Sync + 'static {
     /// [`AppendError`]; each variant says whether anything was written.
     fn append(&self, append: Append) -> impl Future<Output = Result<Appended, AppendError>> + Send;
 
-    /// Finds the receipt of an append that was stored under a key: how a repeated command is recognised before
+    /// Stores the events of several streams together, or none of them.
+    ///
+    /// A repetition is recognised by its key or, without one, by the ids of its events, where every stream that
+    /// is given events is expected at `NoStream` or an exact version; what was only checked then may have
+    /// changed since. An append that asks nothing of any stream does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`], which names the stream that was refused: the first one in the byte order of the names.
+    fn append_many(
+        &self,
+        append: AppendMany,
+    ) -> impl Future<Output = Result<AppendedMany, AppendError>> + Send;
+
+    /// Closes a key for ever, unless an append has used it: then its receipt is returned.
+    ///
+    /// An append under the key that is under way is waited for. However the race ends, either the append is
+    /// stored and found here, or it is refused with [`AppendError::KeyCancelled`]. Closing it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Unavailable`]: it may be closed or not; ask again.
+    fn cancel_key(
+        &self,
+        key: IdempotencyKey,
+    ) -> impl Future<Output = Result<Cancellation, AppendError>> + Send;
+
+    /// Finds the receipt of an append to one stream that was stored under a key: how a repeated command is recognised before
     /// it is decided again.
     ///
     /// # Errors
     ///
-    /// [`AppendError::KeyReused`] when it was stored with another fingerprint than the one given, or a fault of
-    /// the storage.
+    /// [`AppendError::KeyReused`] when it was stored with another fingerprint than the one given, or stands for
+    /// several streams; [`AppendError::KeyCancelled`]; or a fault of the storage.
     fn find_append(
         &self,
         key: IdempotencyKey,

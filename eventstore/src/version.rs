@@ -109,6 +109,11 @@ impl ExpectedVersion {
         }
     }
 
+    /// Tells whether the expectation holds at one version alone, so that the same events at it are recognised.
+    pub(crate) fn is_exact(self) -> bool {
+        matches!(self, Self::NoStream | Self::Exact(_))
+    }
+
     /// Returns the number by which the SQL API names the expectation.
     pub(crate) fn as_sql(self) -> i64 {
         match self {
@@ -116,6 +121,15 @@ impl ExpectedVersion {
             Self::StreamExists => -4,
             Self::NoStream => 0,
             Self::Exact(version) => version.get(),
+        }
+    }
+
+    /// Reads the number by which the SQL API names an expectation.
+    pub(crate) fn from_sql(number: i64) -> Option<Self> {
+        match number {
+            -2 => Some(Self::Any),
+            -4 => Some(Self::StreamExists),
+            number => Version::try_from(number).ok().map(Self::from),
         }
     }
 }

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// What ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +19,8 @@ pub enum WokenBy {
     Notification,
     /// The poll interval was over.
     Poll,
+    /// An open append held settled events back, and the reader looked again whether it has ended.
+    LookAgain,
 }
 
 /// The sending side of [`Wakeups`]: one for each log and process.
@@ -54,14 +57,51 @@ pub struct Wakeups {
 impl Wakeups {
     /// Waits for a hint, or for the poll interval to pass.
     pub async fn next(&mut self) -> WokenBy {
-        match tokio::time::timeout(self.poll_interval, self.hints.changed()).await {
-            Ok(Ok(())) => WokenBy::Notification,
+        if self.hint_within(self.poll_interval).await { WokenBy::Notification } else { WokenBy::Poll }
+    }
+
+    /// Waits for a hint, but no longer than this; tells whether there was one.
+    pub(crate) async fn hint_within(&mut self, pause: Duration) -> bool {
+        let deadline = Instant::now() + pause;
+        match tokio::time::timeout_at(deadline, self.hints.changed()).await {
+            Ok(Ok(())) => true,
             // Nobody sends hints any more: only polling is left.
             Ok(Err(_)) => {
-                tokio::time::sleep(self.poll_interval).await;
-                WokenBy::Poll
+                tokio::time::sleep_until(deadline).await;
+                false
             }
-            Err(_) => WokenBy::Poll,
+            Err(_) => false,
         }
+    }
+
+    /// The longest wait without a hint.
+    pub(crate) fn poll_interval(&self) -> Duration {
+        self.poll_interval
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ten_thousand_hints_while_nobody_waits_are_one() {
+        let source = WakeupSource::default();
+        let mut hints = source.subscribe(Duration::from_millis(1));
+
+        (0..10_000).for_each(|_| source.wake());
+
+        assert_eq!(hints.next().await, WokenBy::Notification);
+        assert_eq!(hints.next().await, WokenBy::Poll);
+    }
+
+    #[tokio::test]
+    async fn without_a_source_every_wait_is_a_poll_of_full_length() {
+        let mut hints = WakeupSource::default().subscribe(Duration::from_millis(5));
+
+        let begun = Instant::now();
+
+        assert_eq!(hints.next().await, WokenBy::Poll);
+        assert!(begun.elapsed() >= Duration::from_millis(5));
     }
 }

@@ -159,6 +159,7 @@ impl Day {
                 WokenBy::Reading => "read at start".to_owned(),
                 WokenBy::Notification => "woken by NOTIFY".to_owned(),
                 WokenBy::Poll => format!("found by polling, every {:?}", log.poll_interval),
+                WokenBy::LookAgain => "held back by an open append until now".to_owned(),
             };
             println!("  batch of {:>3} events for {} accounts: {woken}", batch.events, batch.accounts);
         }

@@ -28,6 +28,7 @@ notices! {
         a_rolled_back_savepoint_does_not_block,
         events_of_one_transaction_are_delivered_together,
         beginning_at_the_end_misses_nothing_that_commits_later,
+        subscribing_now_misses_nothing_that_commits_later,
     ];
     a_reader_that_waits_for_the_oldest_transaction_is_noticed: OLDEST_TRANSACTION by [
         an_unrelated_open_transaction_does_not_block,

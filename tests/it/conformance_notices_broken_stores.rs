@@ -62,26 +62,65 @@ notices! {
         the_log_reads_both_ways_from_any_position,
         events_of_one_append_keep_their_order,
         versions_rise_in_the_order_of_the_log,
+        a_subscription_begins_where_it_was_asked_to,
     ];
     a_store_that_drops_a_late_event_is_noticed: DropsALateEvent by [
         every_page_size_reads_the_same_log,
         every_event_is_delivered_once,
         events_of_one_append_keep_their_order,
         versions_rise_in_the_order_of_the_log,
+        a_subscription_resumes_where_another_ended,
+        a_subscription_begins_where_it_was_asked_to,
     ];
     a_store_that_delivers_twice_is_noticed: DeliversTwice by [
         every_page_size_reads_the_same_log,
         every_event_is_delivered_once,
         versions_rise_in_the_order_of_the_log,
+        a_subscription_resumes_where_another_ended,
+        a_live_subscription_gets_what_is_appended,
     ];
     a_store_that_settles_too_early_is_noticed: SettlesTooEarly by [
         every_page_size_reads_the_same_log,
         every_event_is_delivered_once,
+        a_slow_subscription_loses_nothing_in_bounded_memory,
     ];
     a_store_that_settles_too_far_is_noticed: SettlesTooFar by [
         every_page_size_reads_the_same_log,
         past_the_ends_of_the_log_there_is_nothing,
     ];
     a_store_that_reformats_payloads_is_noticed: ReformatsPayloads by [what_is_stored_comes_back_to_the_byte];
+    a_store_that_skips_the_version_check_of_several_streams_is_noticed: SkipsTheVersionCheck by [
+        one_refused_stream_refuses_them_all,
+        a_stream_that_is_only_checked_guards_the_others,
+        a_repetition_to_several_streams_returns_the_first_receipts,
+    ];
+    a_store_that_forgets_the_ids_of_several_streams_is_noticed: ForgetsIds by [
+        a_repetition_to_several_streams_returns_the_first_receipts,
+        a_stream_is_named_once_and_an_event_id_too,
+    ];
+    a_store_that_forgets_the_keys_of_several_streams_is_noticed: ForgetsKeys by [
+        a_repetition_to_several_streams_returns_the_first_receipts,
+        appends_to_several_streams_under_one_key_are_stored_once,
+        a_key_is_cancelled_unless_it_was_used,
+        an_append_and_the_cancellation_of_its_key_agree,
+    ];
+    a_store_that_forgets_what_a_key_of_several_streams_was_for_is_noticed: ForgetsFingerprints by [
+        a_repetition_to_several_streams_returns_the_first_receipts,
+    ];
+    a_store_that_stores_stream_by_stream_is_noticed: StoresStreamByStream by [
+        one_refused_stream_refuses_them_all,
+        a_repetition_to_several_streams_returns_the_first_receipts,
+    ];
+    a_store_that_forgets_checks_is_noticed: ForgetsChecks by [
+        one_refused_stream_refuses_them_all,
+        a_stream_that_is_only_checked_guards_the_others,
+    ];
+    a_store_that_forgets_cancellations_is_noticed: ForgetsCancellations by [
+        a_key_is_cancelled_unless_it_was_used,
+        an_append_and_the_cancellation_of_its_key_agree,
+    ];
+    a_store_that_takes_known_ids_is_noticed: TakesKnownIds by [
+        a_known_event_id_is_refused_where_ids_are_unique,
+    ];
     a_store_that_drops_metadata_is_noticed: DropsMetadata by [metadata_is_kept_and_may_be_absent];
 }

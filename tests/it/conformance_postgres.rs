@@ -12,6 +12,12 @@ impl StoreHarness for TestDb {
     fn store(&self) -> PostgresStore {
         TestDb::store(self)
     }
+
+    async fn require_unique_event_ids(&self) -> CaseResult {
+        let owner = TestDb::connect(self).await?;
+        owner.execute("select annals.require_unique_event_ids()", &[]).await?;
+        Ok(())
+    }
 }
 
 impl SqlHarness for TestDb {
@@ -41,6 +47,7 @@ conformance_suite! {
         10 streams_created_at_once_all_come_to_be,
         11 an_append_without_events_does_nothing,
         12 the_same_event_id_twice_in_one_append_is_refused,
+        12 a_known_event_id_is_refused_where_ids_are_unique,
         13 identical_appends_sent_at_once_are_stored_once,
         13 appends_under_one_key_sent_at_once_are_stored_once,
         13 a_repetition_by_its_ids_returns_the_first_receipt,
@@ -50,12 +57,21 @@ conformance_suite! {
         13 a_key_is_compared_by_the_fingerprint_that_is_given,
         13 a_key_of_a_refused_append_is_free,
         13 an_append_is_found_by_its_key,
+        13 a_key_is_cancelled_unless_it_was_used,
+        13 an_append_and_the_cancellation_of_its_key_agree,
         14 one_refused_event_refuses_the_whole_append,
         15 an_append_of_any_size_is_stored_whole,
         16 what_is_stored_comes_back_to_the_byte,
         16 a_nul_character_is_refused_by_name,
         16 unreadable_json_is_refused_in_sql,
         17 an_append_in_an_open_transaction_is_invisible,
+        18 events_of_several_streams_are_stored_together,
+        18 one_refused_stream_refuses_them_all,
+        18 a_stream_that_is_only_checked_guards_the_others,
+        18 a_stream_is_named_once_and_an_event_id_too,
+        18 a_repetition_to_several_streams_returns_the_first_receipts,
+        18 writers_of_overlapping_streams_never_block_each_other_for_ever,
+        18 appends_to_several_streams_under_one_key_are_stored_once,
         19 metadata_is_kept_and_may_be_absent,
         19 events_appended_in_sql_read_like_others,
         20 a_malformed_stream_name_is_refused_in_sql,
@@ -89,5 +105,16 @@ conformance_suite! {
         41 an_unrelated_open_transaction_does_not_block,
         42 an_open_reader_does_not_block,
         43 beginning_at_the_end_misses_nothing_that_commits_later,
+        43 subscribing_now_misses_nothing_that_commits_later,
+        47 a_subscription_tells_where_it_stands,
+        48 a_live_subscription_gets_what_is_appended,
+        49 a_filtered_subscription_gets_what_it_asked_for,
+        50 a_subscription_begins_where_it_was_asked_to,
+        51 what_is_filtered_out_settles_all_the_same,
+        59 a_subscription_resumes_where_another_ended,
+        60 a_slow_subscription_loses_nothing_in_bounded_memory,
+        60 changing_between_cursor_and_tailer_neither_loses_nor_doubles,
+        61 an_unsubscribed_subscription_ends_and_can_be_made_anew,
+        63 a_subscription_to_a_missing_stream_gets_its_first_event,
     }
 }

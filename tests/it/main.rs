@@ -1,5 +1,13 @@
 //! The integration tests: a file per promise, a database per test.
 
+mod ambiguous;
+mod ambiguous_crash;
+mod append_cancel;
+mod append_hostile;
+mod append_in;
+mod append_many;
+mod append_many_mutants;
+mod append_unique_ids;
 mod architecture;
 mod conformance_memory;
 mod conformance_notices_broken_readers;
@@ -11,5 +19,10 @@ mod migrations;
 mod projection;
 mod sql_api;
 mod statements;
+mod stress;
+mod subscription;
+mod subscription_memory;
+mod subscription_slots;
 mod support;
 mod wakeup;
+mod wakeup_network;

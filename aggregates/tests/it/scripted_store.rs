@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use annals_eventstore::{
-    Append, AppendError, Appended, EventStore, Fingerprint, IdempotencyKey, LogPage, LogQuery, MemoryStore,
-    ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName, StreamQuery, Wakeups,
+    Append, AppendError, AppendMany, Appended, AppendedMany, Cancellation, EventStore, Fingerprint,
+    IdempotencyKey, LogPage, LogQuery, MemoryStore, ReadError, RecordedEvent, StreamInfo, StreamListQuery,
+    StreamName, StreamQuery, Wakeups,
 };
 
 /// What happens to one append.
@@ -97,6 +98,14 @@ impl EventStore for ScriptedStore {
         self.events_read.fetch_add(page.len(), Ordering::SeqCst);
         self.largest_page.fetch_max(page.len(), Ordering::SeqCst);
         Ok(page)
+    }
+
+    async fn append_many(&self, append: AppendMany) -> Result<AppendedMany, AppendError> {
+        self.log.append_many(append).await
+    }
+
+    async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
+        self.log.cancel_key(key).await
     }
 
     async fn find_append(

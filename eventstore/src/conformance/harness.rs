@@ -14,6 +14,13 @@ pub trait StoreHarness: Sync {
 
     /// Returns a handle to the store; every call speaks to the same log.
     fn store(&self) -> Self::Store;
+
+    /// Makes the log refuse event ids that it holds already, from now on.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the store.
+    fn require_unique_event_ids(&self) -> impl Future<Output = CaseResult> + Send;
 }
 
 /// A store whose log is a PostgreSQL schema: cases hold transactions open there and speak plain SQL.

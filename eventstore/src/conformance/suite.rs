@@ -11,12 +11,15 @@
 /// # Examples
 ///
 /// ```
-/// # use annals_eventstore::{MemoryStore, conformance::{StoreHarness, conformance_suite}};
+/// # use annals_eventstore::{MemoryStore, conformance::{CaseResult, StoreHarness, conformance_suite}};
 /// struct Memory(MemoryStore);
 /// impl StoreHarness for Memory {
 ///     type Store = MemoryStore;
 ///     fn store(&self) -> MemoryStore {
 ///         self.0.clone()
+///     }
+///     async fn require_unique_event_ids(&self) -> CaseResult {
+///         Ok(self.0.require_unique_event_ids())
 ///     }
 /// }
 ///

@@ -1,160 +1,162 @@
 //! The append: checks everything first, then stores everything.
 //!
 //! The order of the checks is the one of the PostgreSQL adapter: the events themselves, the key, the
-//! version.
+//! versions in the byte order of the streams' names, the ids.
 
 use std::collections::HashSet;
 
 use chrono::Utc;
-use sha2::{Digest, Sha256};
 
 use crate::append::{Append, AppendError, Appended};
+use crate::append_many::{AppendMany, AppendedMany, StreamAppend, StreamAppended};
 use crate::event::{NewEvent, RecordedEvent};
-use crate::event_id::EventId;
-use crate::idempotency::{Fingerprint, IdempotencyKey};
-use crate::memory::log::{Log, version_of};
+use crate::idempotency::Fingerprint;
+use crate::memory::keys::{find, find_many, fingerprint_of, fingerprint_of_many, repeated};
+use crate::memory::log::{KeyUse, Log, version_of};
+use crate::metadata::Metadata;
 use crate::payload::Payload;
+use crate::stream::StreamName;
 use crate::version::{ExpectedVersion, Version};
 
 pub(super) fn append(log: &mut Log, append: Append) -> Result<Appended, AppendError> {
     if append.events.is_empty() {
         return Ok(Appended::NOTHING);
     }
-    let metadata = encode_metadata(&append.events)?;
-    refuse_duplicate_ids(&append.events)?;
+    check_events(&append.events)?;
     let fingerprint = append.fingerprint.unwrap_or_else(|| fingerprint_of(&append));
-    if let Some(first_result) = used_key(log, &append, fingerprint)? {
+    if let Some(key) = append.key
+        && let Some(first_result) = find(log, key, Some(fingerprint))?
+    {
         return Ok(first_result);
     }
-    if let Some(first_result) = check_version(log, &append)? {
+    let Append { stream, expected, events, key, .. } = append;
+    let one = AppendMany { streams: vec![StreamAppend { stream, expected, events }], key, fingerprint: None };
+    let receipts = store(log, one, fingerprint, false)?;
+    Ok(receipts.streams[0].appended)
+}
+
+pub(super) fn append_many(log: &mut Log, append: AppendMany) -> Result<AppendedMany, AppendError> {
+    let append = append.checked()?;
+    check_events(append.events())?;
+    let fingerprint = append.fingerprint.unwrap_or_else(|| fingerprint_of_many(&append));
+    // A check alone stores nothing, and nothing under a key.
+    let key = append.key.filter(|_| append.events().next().is_some());
+    if let Some(key) = key
+        && let Some(first_result) = find_many(log, key, Some(fingerprint))?
+    {
         return Ok(first_result);
     }
-    let key = append.key;
-    let appended = store(log, append, metadata);
-    if let Some(key) = key {
-        log.keys.insert(key, (fingerprint, appended));
-    }
-    Ok(appended)
+    store(log, AppendMany { key, ..append }, fingerprint, true)
 }
 
-fn encode_metadata(events: &[NewEvent]) -> Result<Vec<Option<Payload>>, AppendError> {
-    let encode = |(index, event): (usize, &NewEvent)| {
-        event.metadata.encode().map_err(|source| AppendError::InvalidPayload { index, source })
-    };
-    events.iter().enumerate().map(encode).collect()
-}
-
-fn refuse_duplicate_ids(events: &[NewEvent]) -> Result<(), AppendError> {
-    let mut seen = HashSet::with_capacity(events.len());
-    match events.iter().find(|event| !seen.insert(event.id)) {
-        Some(twice) => Err(AppendError::DuplicateEventId(twice.id)),
-        None => Ok(()),
-    }
-}
-
-/// What the append is about: where, which types, which data – not ids, times or the expected version.
-fn fingerprint_of(append: &Append) -> Fingerprint {
-    let mut hash = Sha256::new();
-    // Lengths go in front, so that no two different lists of texts run together into the same bytes.
-    let mut add = |text: &str| {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text);
-    };
-    add(append.stream.as_str());
-    for event in &append.events {
-        add(event.event_type.as_str());
-        add(event.data.as_str());
-    }
-    Fingerprint::of(hash.finalize())
-}
-
-fn used_key(log: &Log, append: &Append, fingerprint: Fingerprint) -> Result<Option<Appended>, AppendError> {
-    append.key.map_or(Ok(None), |key| find(log, key, Some(fingerprint)))
-}
-
-/// Finds the receipt stored under a key, whose fingerprint must be the one given, if one is.
-pub(super) fn find(
-    log: &Log,
-    key: IdempotencyKey,
-    fingerprint: Option<Fingerprint>,
-) -> Result<Option<Appended>, AppendError> {
-    match log.keys.get(&key) {
-        None => Ok(None),
-        Some((stored, _)) if fingerprint.is_some_and(|given| given != *stored) => {
-            Err(AppendError::KeyReused { key })
+/// Refuses what no log could keep.
+fn check_events<'a>(events: impl IntoIterator<Item = &'a NewEvent>) -> Result<(), AppendError> {
+    let mut seen = HashSet::new();
+    let mut twice = None;
+    for (index, event) in events.into_iter().enumerate() {
+        event.metadata.encode().map_err(|source| AppendError::InvalidPayload { index, source })?;
+        if !seen.insert(event.id) {
+            twice = twice.or(Some(event.id));
         }
-        Some((_, first_result)) => Ok(Some(Appended { already_applied: true, ..*first_result })),
     }
+    twice.map_or(Ok(()), |id| Err(AppendError::DuplicateEventId(id)))
 }
 
-/// Passes an append whose expectation holds, and returns the first result of one that was stored before.
-fn check_version(log: &Log, append: &Append) -> Result<Option<Appended>, AppendError> {
-    let stored = log.stream(&append.stream);
-    let actual = version_of(stored);
-    if append.expected.holds_at(actual) {
-        return Ok(None);
+/// Stores an append under a key that is free, or finds out that its very events are there already.
+fn store(
+    log: &mut Log,
+    append: AppendMany,
+    fingerprint: Fingerprint,
+    many: bool,
+) -> Result<AppendedMany, AppendError> {
+    if let Err(refused) = check_versions(log, &append.streams) {
+        return first_result(log, &append.streams).map(|first| repeated(&first)).ok_or(refused);
     }
-    let expected = match append.expected {
-        ExpectedVersion::NoStream => Version::NONE,
-        ExpectedVersion::Exact(version) => version,
-        ExpectedVersion::StreamExists | ExpectedVersion::Any => {
-            return Err(AppendError::StreamNotFound(append.stream.clone()));
+    if log.unique_event_ids
+        && let Some(known) = append.events().find(|event| log.event_ids.contains(&event.id))
+    {
+        return Err(AppendError::DuplicateEventId(known.id));
+    }
+    let parts = append.streams.into_iter().filter(|part| !part.events.is_empty());
+    let receipts = AppendedMany::from_streams(parts.map(|part| add(log, part)).collect());
+    if let Some(key) = append.key {
+        log.keys.insert(key, KeyUse::Applied { fingerprint, receipts: receipts.clone(), many });
+    }
+    Ok(receipts)
+}
+
+/// Passes streams that are all as expected; refuses the first one that is not, by name.
+fn check_versions(log: &Log, parts: &[StreamAppend]) -> Result<(), AppendError> {
+    let mut by_name: Vec<&StreamAppend> = parts.iter().collect();
+    by_name.sort_by_key(|part| &part.stream);
+    by_name.into_iter().try_for_each(|StreamAppend { stream, expected, .. }| {
+        let actual = version_of(log.stream(stream));
+        match expected {
+            _ if expected.holds_at(actual) => Ok(()),
+            ExpectedVersion::StreamExists => Err(AppendError::StreamNotFound(stream.clone())),
+            _ => Err(AppendError::WrongVersion { stream: stream.clone(), expected: *expected, actual }),
         }
-    };
-    let ids = append.events.iter().map(|event| event.id);
-    first_result(log, stored, expected, ids).map(Some).ok_or_else(|| AppendError::WrongVersion {
-        stream: append.stream.clone(),
-        expected: append.expected,
-        actual,
     })
 }
 
-/// The receipt of the events with these ids, if they stand right behind the expected version.
-fn first_result(
-    log: &Log,
-    stored: &[usize],
-    expected: Version,
-    ids: impl ExactSizeIterator<Item = EventId>,
-) -> Option<Appended> {
-    let first = usize::try_from(expected.get()).ok()?;
-    let last = first.checked_add(ids.len())?;
-    let recorded = stored.get(first..last)?;
-    let same = recorded.iter().map(|&index| log.events[index].id).eq(ids);
-    same.then(|| Appended { already_applied: true, ..receipt(log, recorded) })
+/// The receipts of these very events, if they all stand right behind the versions they are expected at.
+fn first_result(log: &Log, parts: &[StreamAppend]) -> Option<AppendedMany> {
+    let stored = parts.iter().filter(|part| !part.events.is_empty()).map(|part| {
+        let expected = match part.expected {
+            ExpectedVersion::NoStream => Version::NONE,
+            ExpectedVersion::Exact(version) => version,
+            ExpectedVersion::StreamExists | ExpectedVersion::Any => return None,
+        };
+        let first = usize::try_from(expected.get()).ok()?;
+        let last = first.checked_add(part.events.len())?;
+        let recorded = log.stream(&part.stream).get(first..last)?;
+        let same = recorded.iter().map(|&index| log.events[index].id).eq(part.events.iter().map(|e| e.id));
+        same.then(|| receipt(log, &part.stream, recorded))
+    });
+    let streams: Vec<_> = stored.collect::<Option<_>>()?;
+    (!streams.is_empty()).then(|| AppendedMany::from_streams(streams))
 }
 
-fn store(log: &mut Log, append: Append, metadata: Vec<Option<Payload>>) -> Appended {
-    let mut version = version_of(log.stream(&append.stream));
-    let mut recorded = Vec::with_capacity(append.events.len());
+/// Adds the events of one stream to the log.
+fn add(log: &mut Log, part: StreamAppend) -> StreamAppended {
+    let StreamAppend { stream, events, .. } = part;
+    let mut version = version_of(log.stream(&stream));
+    let mut recorded = Vec::with_capacity(events.len());
     let recorded_at = Utc::now();
-    for (event, raw_metadata) in append.events.into_iter().zip(metadata) {
+    for event in events {
         version = version.next();
         recorded.push(log.events.len());
+        log.event_ids.insert(event.id);
         log.events.push(RecordedEvent {
             position: log.next_position(),
-            stream: append.stream.clone(),
+            stream: stream.clone(),
             version,
             id: event.id,
             event_type: event.event_type,
             schema_version: event.schema_version,
             data: event.data,
-            raw_metadata,
+            raw_metadata: encoded(&event.metadata),
             recorded_at,
         });
     }
-    let appended = receipt(log, &recorded);
-    log.streams.entry(append.stream).or_default().append(&mut recorded);
-    appended
+    let receipt = receipt(log, &stream, &recorded);
+    log.streams.entry(stream).or_default().append(&mut recorded);
+    receipt
 }
 
-fn receipt(log: &Log, recorded: &[usize]) -> Appended {
+fn encoded(metadata: &Metadata) -> Option<Payload> {
+    metadata.encode().expect("the metadata was encoded once already")
+}
+
+fn receipt(log: &Log, stream: &StreamName, recorded: &[usize]) -> StreamAppended {
     let event = |index: Option<&usize>| &log.events[*index.expect("an append has events")];
     let (first, last) = (event(recorded.first()), event(recorded.last()));
-    Appended {
+    let appended = Appended {
         from_version: first.version,
         to_version: last.version,
         from_position: first.position,
         to_position: last.position,
         already_applied: false,
-    }
+    };
+    StreamAppended { stream: stream.clone(), appended }
 }

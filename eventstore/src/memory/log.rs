@@ -2,10 +2,11 @@
 //!
 //! Guarantees: position n is the n-th event; version v of a stream is the v-th event of its list.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::append::Appended;
+use crate::append_many::AppendedMany;
 use crate::event::RecordedEvent;
+use crate::event_id::EventId;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::position::GlobalPosition;
 use crate::stream::StreamName;
@@ -19,7 +20,20 @@ pub(super) struct Log {
     /// For each stream where its events stand in `events`, by rising version; in byte order of the names.
     pub(super) streams: BTreeMap<StreamName, Vec<usize>>,
     /// Every key that was ever used: what for, and what came of it.
-    pub(super) keys: HashMap<IdempotencyKey, (Fingerprint, Appended)>,
+    pub(super) keys: HashMap<IdempotencyKey, KeyUse>,
+    /// The id of every event.
+    pub(super) event_ids: HashSet<EventId>,
+    /// Whether an id that is there already is refused.
+    pub(super) unique_event_ids: bool,
+}
+
+/// What a key was used for.
+#[derive(Debug)]
+pub(super) enum KeyUse {
+    /// For nothing, and it never will be.
+    Cancelled,
+    /// For an append, to one stream or to `many`.
+    Applied { fingerprint: Fingerprint, receipts: AppendedMany, many: bool },
 }
 
 impl Log {

@@ -35,12 +35,12 @@ pub(super) fn read_log(log: &Log, query: LogQuery) -> LogPage {
             let first = log.events.partition_point(|event| event.position <= query.from);
             let events: Vec<_> = log.events[first..].iter().take(query.limit).cloned().collect();
             let settled_to = settled_to(log, &events, first, query.from);
-            LogPage { events, settled_to, head }
+            LogPage { events, settled_to, head, held_back: false }
         }
         Direction::Backward => {
             let end = log.events.partition_point(|event| event.position < query.from);
             let events = log.events[..end].iter().rev().take(query.limit).cloned().collect();
-            LogPage { events, settled_to: head, head }
+            LogPage { events, settled_to: head, head, held_back: false }
         }
     }
 }

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::append::{Append, AppendError, Appended};
+use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
-use crate::memory::append::{append, find};
+use crate::memory::append::{append, append_many};
+use crate::memory::keys::{cancel, find};
 use crate::memory::log::Log;
 use crate::memory::read::{list_streams, read_log, read_stream, stream_info};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
@@ -65,6 +67,12 @@ impl MemoryStore {
         Self { poll_interval, ..self }
     }
 
+    /// From now on refuses an event id that the log holds already, in any stream, as a PostgreSQL log does
+    /// after `annals.require_unique_event_ids()`.
+    pub fn require_unique_event_ids(&self) {
+        self.log().unique_event_ids = true;
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().expect("nothing panics while it holds the log")
     }
@@ -77,6 +85,18 @@ impl EventStore for MemoryStore {
             self.wakeups.wake();
         }
         Ok(appended)
+    }
+
+    async fn append_many(&self, request: AppendMany) -> Result<AppendedMany, AppendError> {
+        let appended = append_many(&mut self.log(), request)?;
+        if !appended.streams.is_empty() && !appended.already_applied {
+            self.wakeups.wake();
+        }
+        Ok(appended)
+    }
+
+    async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
+        Ok(cancel(&mut self.log(), key))
     }
 
     async fn find_append(

@@ -6,16 +6,17 @@
 //! - a receipt is given only after the end of the statement was read: outside of a caller's transaction that
 //!   is after its commit.
 //!
-//! Leaves to others: retrying, waking subscribers (`wake`).
+//! Leaves to others: asking again after a lost connection (`resolve`), waking subscribers (`wake`).
 
 use deadpool_postgres::Client;
 use tokio_postgres::{GenericClient, Row, Statement, Transaction};
 use uuid::Uuid;
 
-use super::fault::{append_error, find_error, unprepared_append};
+use super::fault::{Attempt, append_error, find_error, unprepared_append};
 use super::json::JsonText;
 use super::statements::Statements;
 use crate::append::{Append, AppendError, Appended};
+use crate::event::NewEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::payload::Payload;
 use crate::position::GlobalPosition;
@@ -51,7 +52,8 @@ pub(super) async fn find_append(
     let statement = client.prepare_cached(&statements.find_append).await.map_err(unprepared_append)?;
     let fingerprint = fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
     let rows = client.query(&statement, &[&key.as_uuid(), &fingerprint]).await;
-    rows.and_then(|rows| rows.first().map(receipt).transpose()).map_err(|error| find_error(key, error))
+    rows.and_then(|rows| rows.first().map(|row| receipt(row, 0)).transpose())
+        .map_err(|error| find_error(key, error))
 }
 
 /// Sends one append and waits for its end.
@@ -60,13 +62,8 @@ async fn send(
     statement: &Statement,
     append: &Append,
 ) -> Result<Appended, AppendError> {
-    let metadata = encode_metadata(append)?;
-    let ids: Vec<Uuid> = append.events.iter().map(|event| event.id.as_uuid()).collect();
-    let types: Vec<&str> = append.events.iter().map(|event| event.event_type.as_str()).collect();
-    let schema_versions: Vec<i32> = append.events.iter().map(|event| event.schema_version.get()).collect();
-    let data: Vec<JsonText<'_>> = append.events.iter().map(|event| JsonText(event.data.as_str())).collect();
-    let metadata: Vec<Option<JsonText<'_>>> =
-        metadata.iter().map(|json| json.as_ref().map(|json| JsonText(json.as_str()))).collect();
+    let metadata = EventColumns::metadata_of(&append.events)?;
+    let events = EventColumns::of(&append.events, &metadata);
     let key = append.key.map(IdempotencyKey::as_uuid);
     let fingerprint = append.fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
 
@@ -77,42 +74,74 @@ async fn send(
             &[
                 &append.stream.as_str(),
                 &append.expected.as_sql(),
-                &ids,
-                &types,
-                &schema_versions,
-                &data,
-                &metadata,
+                &events.ids,
+                &events.types,
+                &events.schema_versions,
+                &events.data,
+                &events.metadata,
                 &key,
                 &fingerprint,
             ],
         )
         .await
-        .and_then(|rows| rows.first().map(receipt).transpose());
+        .and_then(|rows| rows.first().map(|row| receipt(row, 0)).transpose());
     match rows {
         Ok(Some(receipt)) => Ok(receipt),
         Ok(None) => Err(AppendError::Malformed("the append function gave no receipt".to_owned())),
-        Err(error) => Err(append_error(append, error)),
+        Err(error) => {
+            let attempt = Attempt { stream: &append.stream, expected: append.expected, key: append.key };
+            Err(append_error(&attempt, error))
+        }
     }
 }
 
-fn encode_metadata(append: &Append) -> Result<Vec<Option<Payload>>, AppendError> {
-    append
-        .events
-        .iter()
-        .enumerate()
-        .map(|(index, event)| {
-            event.metadata.encode().map_err(|source| AppendError::InvalidPayload { index, source })
-        })
-        .collect()
+/// Events as the arrays of a statement, one element an event.
+pub(super) struct EventColumns<'a> {
+    pub(super) ids: Vec<Uuid>,
+    pub(super) types: Vec<&'a str>,
+    pub(super) schema_versions: Vec<i32>,
+    pub(super) data: Vec<JsonText<'a>>,
+    pub(super) metadata: Vec<Option<JsonText<'a>>>,
 }
 
-fn receipt(row: &Row) -> Result<Appended, tokio_postgres::Error> {
-    let version = |column| row.try_get(column).map(|n: i64| Version::try_from(n).unwrap_or_default());
+impl<'a> EventColumns<'a> {
+    /// Encodes the metadata of events; refuses the first that cannot be.
+    pub(super) fn metadata_of(
+        events: impl IntoIterator<Item = &'a NewEvent>,
+    ) -> Result<Vec<Option<Payload>>, AppendError> {
+        let encode = |(index, event): (usize, &NewEvent)| {
+            event.metadata.encode().map_err(|source| AppendError::InvalidPayload { index, source })
+        };
+        events.into_iter().enumerate().map(encode).collect()
+    }
+
+    /// Takes events apart.
+    pub(super) fn of(
+        events: impl IntoIterator<Item = &'a NewEvent>,
+        metadata: &'a [Option<Payload>],
+    ) -> Self {
+        let metadata =
+            metadata.iter().map(|json| json.as_ref().map(|json| JsonText(json.as_str()))).collect();
+        let (ids, types, schema_versions, data) = Default::default();
+        let mut columns = Self { ids, types, schema_versions, data, metadata };
+        for event in events {
+            columns.ids.push(event.id.as_uuid());
+            columns.types.push(event.event_type.as_str());
+            columns.schema_versions.push(event.schema_version.get());
+            columns.data.push(JsonText(event.data.as_str()));
+        }
+        columns
+    }
+}
+
+/// Reads a receipt that begins at some column.
+pub(super) fn receipt(row: &Row, first: usize) -> Result<Appended, tokio_postgres::Error> {
+    let version = |column| row.try_get(first + column).map(|n: i64| Version::try_from(n).unwrap_or_default());
     Ok(Appended {
         from_version: version(0)?,
         to_version: version(1)?,
-        from_position: GlobalPosition::recorded(row.try_get(2)?),
-        to_position: GlobalPosition::recorded(row.try_get(3)?),
-        already_applied: row.try_get(4)?,
+        from_position: GlobalPosition::recorded(row.try_get(first + 2)?),
+        to_position: GlobalPosition::recorded(row.try_get(first + 3)?),
+        already_applied: row.try_get(first + 4)?,
     })
 }

@@ -30,6 +30,9 @@ pub struct StoreConfig {
     pub poll_interval: Duration,
     /// Whether to send and to receive wake-ups; true by default. Without them readers poll.
     pub notify: bool,
+    /// How long the listening connection may be silent before it has to prove that it still stands; 10 s by
+    /// default. Then it costs the server one NOTIFY.
+    pub heartbeat: Duration,
     /// How long after a wake-up the next one waits, so that many appends share one; 2 ms by default.
     pub notify_window: Duration,
 }
@@ -44,6 +47,7 @@ impl StoreConfig {
             pool: PoolOptions::default(),
             poll_interval: Duration::from_secs(1),
             notify: true,
+            heartbeat: Duration::from_secs(10),
             notify_window: Duration::from_millis(2),
         }
     }
@@ -57,6 +61,7 @@ impl StoreConfig {
         let faults: Vec<&'static str> = [
             (self.pool.max_size == 0, "pool.max_size is 0: nothing could be asked"),
             (self.poll_interval.is_zero(), "poll_interval is 0: readers would never rest"),
+            (self.heartbeat.is_zero(), "heartbeat is 0: the listener would never rest"),
         ]
         .into_iter()
         .filter_map(|(holds, fault)| holds.then_some(fault))

@@ -8,27 +8,43 @@ use std::error::Error as _;
 use deadpool_postgres::PoolError;
 use serde::Deserialize;
 use tokio_postgres::Error;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use uuid::Uuid;
 
-use crate::append::{Append, AppendError};
+use crate::append::AppendError;
 use crate::idempotency::IdempotencyKey;
 use crate::read::ReadError;
+use crate::stream::StreamName;
 use crate::version::{ExpectedVersion, Version};
 
+/// What was tried: the stream, of several the first one, and what was expected of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) stream: &'a StreamName,
+    pub(super) expected: ExpectedVersion,
+    pub(super) key: Option<IdempotencyKey>,
+}
+
 /// Tells a failed append.
-pub(super) fn append_error(append: &Append, error: Error) -> AppendError {
-    let stream = append.stream.clone();
+pub(super) fn append_error(attempt: &Attempt<'_>, error: Error) -> AppendError {
+    let stream = attempt.stream.clone();
     let Some(said) = error.as_db_error() else {
         return AppendError::OutcomeUnknown(stream, error.into());
     };
+    if said.parsed_severity() == Some(Severity::Panic) {
+        // The server crashes with these words; so it may while it commits.
+        return AppendError::OutcomeUnknown(stream, error.into());
+    }
     match said.code().code() {
-        "LG001" => wrong_version(append, said),
-        "LG002" => AppendError::StreamTombstoned(stream),
-        "LG003" if let Some(key) = append.key => AppendError::KeyReused { key },
+        "LG001" => wrong_version(attempt, said),
+        "LG002" => AppendError::StreamTombstoned(stream_of(said).unwrap_or(stream)),
+        "LG003" if let Some(key) = attempt.key => AppendError::KeyReused { key },
+        "LG010" if let Some(key) = attempt.key => AppendError::KeyCancelled { key },
         "LG008" if let Some(detail) = detail::<DuplicateDetail>(said) => {
             AppendError::DuplicateEventId(detail.event_id.into())
         }
+        // Two transactions brought the same id at the same moment, where ids are required to be unique.
+        "23505" if let Some(id) = duplicate_in_index(said) => AppendError::DuplicateEventId(id.into()),
         "LG004" | "LG005" | "22P02" | "22P05" => AppendError::Malformed(said.message().to_owned()),
         "LG009" => AppendError::NeedsRepair(said.message().to_owned()),
         // A position was drawn a second time: the sequence lies behind the events.
@@ -47,8 +63,14 @@ pub(super) fn append_error(append: &Append, error: Error) -> AppendError {
 pub(super) fn find_error(key: IdempotencyKey, error: Error) -> AppendError {
     match error.code().map(SqlState::code) {
         Some("LG003") => AppendError::KeyReused { key },
+        Some("LG010") => AppendError::KeyCancelled { key },
         _ => AppendError::Unavailable(error.into()),
     }
+}
+
+/// Tells why a key may not be closed.
+pub(super) fn cancel_error(error: Error) -> AppendError {
+    AppendError::Unavailable(error.into())
 }
 
 /// Tells why no statement was sent.
@@ -98,8 +120,10 @@ pub(super) fn is_transient(error: &Error) -> bool {
 }
 
 #[derive(Deserialize)]
-struct VersionDetail {
-    actual: i64,
+struct StreamDetail {
+    stream: String,
+    expected: Option<i64>,
+    actual: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -111,14 +135,28 @@ fn detail<'a, T: Deserialize<'a>>(said: &'a DbError) -> Option<T> {
     serde_json::from_str(said.detail()?).ok()
 }
 
-fn wrong_version(append: &Append, said: &DbError) -> AppendError {
-    if append.expected == ExpectedVersion::StreamExists {
-        return AppendError::StreamNotFound(append.stream.clone());
+fn stream_of(said: &DbError) -> Option<StreamName> {
+    detail::<StreamDetail>(said).map(|detail| StreamName::recorded(&detail.stream))
+}
+
+/// The id in a detail such as `Key (event_id)=(…) already exists.`
+fn duplicate_in_index(said: &DbError) -> Option<Uuid> {
+    let told = said.detail().filter(|_| said.constraint() == Some("events_event_id_key"))?;
+    told.split(['(', ')']).find_map(|word| Uuid::try_parse(word).ok())
+}
+
+fn wrong_version(attempt: &Attempt<'_>, said: &DbError) -> AppendError {
+    let detail = detail::<StreamDetail>(said);
+    let stream = detail.as_ref().map_or_else(|| attempt.stream.clone(), |d| StreamName::recorded(&d.stream));
+    let told = detail.as_ref().and_then(|detail| detail.expected);
+    let expected = match told.and_then(ExpectedVersion::from_sql) {
+        // `NoStream` and version 0 are one in SQL: repeat what was asked.
+        Some(expected) if stream != *attempt.stream => expected,
+        _ => attempt.expected,
+    };
+    if expected == ExpectedVersion::StreamExists {
+        return AppendError::StreamNotFound(stream);
     }
-    let actual = detail::<VersionDetail>(said).and_then(|detail| Version::try_from(detail.actual).ok());
-    AppendError::WrongVersion {
-        stream: append.stream.clone(),
-        expected: append.expected,
-        actual: actual.unwrap_or_default(),
-    }
+    let actual = detail.and_then(|detail| Version::try_from(detail.actual?).ok()).unwrap_or_default();
+    AppendError::WrongVersion { stream, expected, actual }
 }

@@ -1,30 +1,40 @@
 //! Receiving wake-ups: a connection that listens, outside of any pool.
 //!
-//! Guarantees: after every (re)connect LISTEN comes first and a hint follows, so that readers look at the log
-//! once more and miss nothing that was appended meanwhile. The listener opens no transaction, so it never
-//! holds the server's notification queue back.
+//! Guarantees
+//! - after every (re)connect LISTEN comes first and a hint follows, so that readers look at the log once more
+//!   and miss nothing that was appended meanwhile;
+//! - a connection counts only once a notification sent from elsewhere has arrived on it: behind a pooler in
+//!   transaction mode none does, which is said once, and readers poll;
+//! - a silent connection is made to notify itself; one that does not hear it is replaced;
+//! - the listener opens no transaction, so it never holds the server's notification queue back.
 //!
-//! `connecting -> listening -> connecting …`; while it connects, readers poll.
+//! ```text
+//! connecting -> tested -> listening -> connecting …
+//!                      -> deaf (a pause) -> connecting …
+//! ```
+//!
+//! While it does not listen, readers poll.
 
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
-use super::connect::{ConnectError, ConnectOptions, Connection, connect};
+use super::connect::ConnectOptions;
+use super::ear::{Ear, Echo, ListenError};
 use super::schema::SchemaName;
 use crate::wakeup::WakeupSource;
 
-/// How long the connection may be silent before the listener asks whether it still stands.
-const HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// How long the answer may take.
-const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The longest pause between two attempts to connect.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How long notifications that do not arrive are given up for.
+const DEAF_PAUSE: Duration = Duration::from_secs(60);
+
+/// What is said once where LISTEN is answered and nothing arrives.
+const DEAF: &str = "LISTEN does not deliver here, as behind a pooler in transaction mode; readers poll. \
+                    Give a direct connection for it";
 
 /// The listening side: a task that lives until its store is closed.
 #[derive(Debug)]
@@ -32,6 +42,8 @@ pub(super) struct Listener {
     pub(super) options: ConnectOptions,
     pub(super) schema: SchemaName,
     pub(super) hints: WakeupSource,
+    /// How long the connection may be silent before it has to prove that it still stands.
+    pub(super) heartbeat: Duration,
     pub(super) stop: CancellationToken,
 }
 
@@ -42,85 +54,63 @@ impl Listener {
     }
 
     async fn listen_for_ever(&self) {
+        let mut was_deaf = false;
         loop {
-            let attempts = ExponentialBuilder::default()
-                .with_jitter()
-                .with_max_delay(RECONNECT_PAUSE_MAX)
-                .without_max_times();
-            let (client, connection) = (|| self.connect())
-                .retry(attempts)
-                .notify(
-                    |error, pause| warn!(%error, ?pause, "listener cannot connect; readers poll meanwhile"),
-                )
-                .await
-                .expect("a retry without end has no last error");
-            self.receive(client, connection).await;
+            let mut ear = self.connect().await;
+            match ear.test(&self.options).await {
+                Echo::Heard | Echo::Unsent => {
+                    if std::mem::take(&mut was_deaf) {
+                        info!("wake-ups arrive again");
+                    }
+                    self.receive(ear).await;
+                }
+                Echo::Unheard => {
+                    drop(ear);
+                    if !std::mem::replace(&mut was_deaf, true) {
+                        warn!("{DEAF}");
+                    }
+                    tokio::time::sleep(DEAF_PAUSE).await;
+                }
+                Echo::Lost => warn!("listener lost its connection before it was tested"),
+            }
         }
     }
 
-    /// Connects and listens; whoever waits looks at the log again.
-    async fn connect(&self) -> Result<(Client, Connection), ListenError> {
-        let connected = connect(&self.options).await?;
-        let (client, mut connection) = (connected.client, connected.connection);
-        let listen = format!("listen \"{}\"", self.schema);
-        tokio::select! {
-            listening = client.batch_execute(&listen) => listening?,
-            () = drive(&mut connection) => return Err(ListenError::Lost),
-        }
+    /// Connects and listens, as often as it takes; then whoever waits looks at the log again.
+    async fn connect(&self) -> Ear {
+        let attempts = ExponentialBuilder::default()
+            .with_jitter()
+            .with_max_delay(RECONNECT_PAUSE_MAX)
+            .without_max_times();
+        let ear = (|| Ear::open(&self.options, &self.schema, self.hints.clone()))
+            .retry(attempts)
+            .notify(|error: &ListenError, pause| {
+                warn!(%error, ?pause, "listener cannot connect; readers poll meanwhile");
+            })
+            .await
+            .expect("a retry without end has no last error");
         self.hints.wake();
-        Ok((client, connection))
+        ear
     }
 
     /// Passes hints on until the connection is lost.
-    async fn receive(&self, client: Client, mut connection: Connection) {
+    async fn receive(&self, mut ear: Ear) {
         loop {
-            match tokio::time::timeout(HEARTBEAT, connection.next_message()).await {
-                Ok(Some(Ok(AsyncMessage::Notification(_)))) => self.hints.wake(),
-                Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(error))) => {
+            match tokio::time::timeout(self.heartbeat, ear.next()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
                     warn!(%error, "listener lost its connection");
                     return;
                 }
-                Ok(None) => return,
-                Err(_) if self.is_alive(&client, &mut connection).await => {}
-                Err(_) => {
-                    warn!("listener's connection is silent; connecting anew");
-                    return;
-                }
+                Err(_) => match ear.heartbeat().await {
+                    Echo::Heard => debug!("listener's connection stands"),
+                    Echo::Unsent => warn!("server refuses NOTIFY; readers may have to poll"),
+                    Echo::Unheard | Echo::Lost => {
+                        warn!("listener's connection is silent; connecting anew");
+                        return;
+                    }
+                },
             }
         }
     }
-
-    /// Asks the server for a sign of life. Hints that arrive meanwhile are passed on.
-    async fn is_alive(&self, client: &Client, connection: &mut Connection) -> bool {
-        let answer = client.simple_query("");
-        let messages = async {
-            while let Some(Ok(message)) = connection.next_message().await {
-                if matches!(message, AsyncMessage::Notification(_)) {
-                    self.hints.wake();
-                }
-            }
-        };
-        tokio::select! {
-            answered = tokio::time::timeout(HEARTBEAT_TIMEOUT, answer) => matches!(answered, Ok(Ok(_))),
-            () = messages => false,
-        }
-    }
-}
-
-/// Drives a connection until it is lost.
-async fn drive(connection: &mut Connection) {
-    while let Some(Ok(message)) = connection.next_message().await {
-        debug!(?message, "server said something before LISTEN was answered");
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum ListenError {
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
-    Listen(#[from] tokio_postgres::Error),
-    #[error("connection lost before it listened")]
-    Lost,
 }

@@ -1,14 +1,17 @@
 //! The log in PostgreSQL: connection options, schema, and the store.
 
 mod append;
+mod append_many;
 mod checkpoint;
 mod config;
 mod connect;
+mod ear;
 mod fault;
 mod json;
 mod listen;
 mod open;
 mod read;
+mod resolve;
 mod row;
 mod schema;
 mod session;

@@ -83,14 +83,15 @@ pub(super) async fn read_log(session: &Session, page: LogQuery) -> Result<LogPag
 async fn read_forward(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
     let limit = i32::try_from(page.limit).unwrap_or(i32::MAX);
     let rows = query(session, &session.statements.read_log_forward, &[&i64::from(page.from), &limit]).await?;
-    let head = rows.first().map(|row| row.try_get(0)).transpose().map_err(read_error)?;
-    let head = GlobalPosition::recorded(head.unwrap_or_default());
-    // The one row without an event carries the head alone.
-    let with_event = |row: &&Row| row.try_get::<_, Option<i64>>(1).is_ok_and(|position| position.is_some());
+    let mark = |column| rows.first().map_or(Ok(0), |row| row.try_get(column)).map_err(read_error);
+    let (head, last_drawn): (i64, i64) = (mark(0)?, mark(1)?);
+    let (head, held_back) = (GlobalPosition::recorded(head), last_drawn > head);
+    // The one row without an event carries the marks alone.
+    let with_event = |row: &&Row| row.try_get::<_, Option<i64>>(2).is_ok_and(|position| position.is_some());
     let events: Vec<_> = rows
         .iter()
         .filter(with_event)
-        .map(|row| event(row, 1))
+        .map(|row| event(row, 2))
         .collect::<Result<_, _>>()
         .map_err(read_error)?;
     // A full page was scanned to its last event and no further; any other one to the head.
@@ -99,7 +100,7 @@ async fn read_forward(session: &Session, page: LogQuery) -> Result<LogPage, Read
         None if page.limit == 0 => page.from,
         _ => head,
     };
-    Ok(LogPage { events, settled_to: scanned_to.max(page.from), head })
+    Ok(LogPage { events, settled_to: scanned_to.max(page.from), head, held_back })
 }
 
 async fn read_backward(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
@@ -109,7 +110,8 @@ async fn read_backward(session: &Session, page: LogQuery) -> Result<LogPage, Rea
     let parameters: &Parameters<'_> = &[&i64::from(page.from), &head, &rows_max(page.limit)];
     let rows = query(session, &session.statements.read_log_backward, parameters).await?;
     let head = GlobalPosition::recorded(head);
-    Ok(LogPage { events: events(&rows).map_err(read_error)?, settled_to: head, head })
+    let events = events(&rows).map_err(read_error)?;
+    Ok(LogPage { events, settled_to: head, head, held_back: false })
 }
 
 fn info(name: StreamName, row: &Row) -> Result<StreamInfo, ReadError> {

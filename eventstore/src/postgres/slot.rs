@@ -6,7 +6,7 @@
 //!
 //! `claimed -> reading -> applying -> reading … -> stopped`
 //!
-//! Leaves to others: who runs which slot, and what to do when it stops.
+//! Leaves to others: who runs which slot, what to do when it stops, reading the log (`tailer`).
 
 use std::time::Duration;
 
@@ -20,12 +20,11 @@ use super::checkpoint::{CheckpointError, ClaimedCheckpoint};
 use super::fault::is_transient;
 use super::store::PostgresStore;
 use crate::checkpoint::Checkpoint;
-use crate::event::EventType;
+use crate::event::{EventType, RecordedEvent};
 use crate::event_id::EventId;
 use crate::handler::{Batch, EventHandler, HandlerError};
 use crate::position::GlobalPosition;
-use crate::read::ReadError;
-use crate::subscription::{Subscription, SubscriptionPage};
+use crate::tailer::{EventFilter, EventPage, StartAt, StopReason, Tailer};
 
 /// The longest pause before a batch is tried again.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -35,7 +34,7 @@ pub type Selector = Box<dyn Fn(&EventType) -> bool + Send + Sync>;
 
 /// One slot of a consumer, ready to run.
 pub struct Slot<H> {
-    store: PostgresStore,
+    tailer: Tailer<PostgresStore>,
     read_models: Pool,
     checkpoint: ClaimedCheckpoint,
     handler: H,
@@ -61,9 +60,9 @@ pub enum SlotError {
     /// The checkpoint is not ours any more, or belongs to another log.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The log cannot be read.
+    /// The log cannot be read, or the tailer was stopped.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Subscription(#[from] StopReason),
     /// The transaction failed; the batch was rolled back and will come again.
     #[error("transaction of a batch failed")]
     Transaction(#[from] tokio_postgres::Error),
@@ -84,7 +83,8 @@ impl SlotError {
                 .any(is_transient)
             }
             Self::Checkpoint(error) => error.is_transient(),
-            Self::Read(error) => error.is_transient(),
+            // What passes was waited for.
+            Self::Subscription(_) => false,
             Self::Transaction(error) => is_transient(error),
         }
     }
@@ -97,7 +97,8 @@ impl<H> std::fmt::Debug for Slot<H> {
 }
 
 impl<H: EventHandler> Slot<H> {
-    /// Puts a handler behind a claimed checkpoint.
+    /// Puts a handler behind a claimed checkpoint. The slot reads the log for itself, unless
+    /// [`Slot::fed_by`] gives it a share in another reader.
     pub fn new(
         store: PostgresStore,
         read_models: Pool,
@@ -106,7 +107,13 @@ impl<H: EventHandler> Slot<H> {
         wants: Selector,
     ) -> Self {
         let progress = watch::Sender::new(checkpoint.checkpoint().position);
-        Self { store, read_models, checkpoint, handler, wants, progress }
+        Self { tailer: Tailer::of(store), read_models, checkpoint, handler, wants, progress }
+    }
+
+    /// Takes events from a tailer of the same log, which reads once for all who are subscribed to it.
+    #[must_use]
+    pub fn fed_by(self, tailer: Tailer<PostgresStore>) -> Self {
+        Self { tailer, ..self }
     }
 
     /// Returns how far the slot has come, for whoever waits for a position.
@@ -146,18 +153,20 @@ impl<H: EventHandler> Slot<H> {
     async fn follow(&mut self, stop: &CancellationToken) -> Result<(), SlotError> {
         self.checkpoint.reload(&self.read_models).await?;
         let position = self.checkpoint.checkpoint().position;
-        let mut subscription = Subscription::after(self.store.clone(), position);
+        let subscribed = self.tailer.subscribe(StartAt::After(position), EventFilter::all()).await;
+        let mut subscription = subscribed.map_err(|error| StopReason::Failed(error.into()))?;
         while let Some(page) = stop.run_until_cancelled(subscription.next()).await {
-            self.apply(page?).await?;
+            self.apply(&page?).await?;
         }
         Ok(())
     }
 
     /// Applies one page and moves the checkpoint, in one transaction.
-    async fn apply(&mut self, page: SubscriptionPage) -> Result<(), SlotError> {
-        let SubscriptionPage { log, woken_by } = page;
-        let last: Option<EventId> = log.events.last().map(|event| event.id);
-        let events: Vec<_> = log.events.into_iter().filter(|event| (self.wants)(&event.event_type)).collect();
+    async fn apply(&mut self, page: &EventPage) -> Result<(), SlotError> {
+        let woken_by = page.woken_by();
+        let last: Option<EventId> = page.events().next_back().map(|event| event.id);
+        let wanted = |event: &&RecordedEvent| (self.wants)(&event.event_type);
+        let events: Vec<RecordedEvent> = page.events().filter(wanted).cloned().collect();
 
         let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
         let transaction = client.transaction().await?;
@@ -170,11 +179,16 @@ impl<H: EventHandler> Slot<H> {
                 woken_by,
             };
             let (from, to) = (first.position, end.position);
-            let handled = self.handler.handle(batch).await;
-            handled.map_err(|source| SlotError::Handler { from, to, source })?;
+            if let Err(source) = self.handler.handle(batch).await {
+                drop(transaction);
+                drop(client);
+                // An owner that was overtaken trips over its successor's rows: then that is the reason.
+                self.checkpoint.reload(&self.read_models).await?;
+                return Err(SlotError::Handler { from, to, source });
+            }
         }
         // The last statement: had the handler left the transaction aborted, this fails, and nothing commits.
-        let moved = self.checkpoint.advance(&transaction, log.settled_to, last).await?;
+        let moved = self.checkpoint.advance(&transaction, page.settled_to(), last).await?;
         transaction.commit().await?;
         self.checkpoint.moved(moved);
         self.progress.send_replace(moved.position);

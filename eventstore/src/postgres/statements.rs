@@ -30,7 +30,9 @@ macro_rules! statements {
 statements!(
     advance_checkpoint,
     append,
+    append_many,
     claim_checkpoint,
+    close_key,
     find_append,
     head,
     list_streams,

@@ -13,11 +13,13 @@ use super::connect::{ConnectOptions, pool};
 use super::fault::unsent_append;
 use super::listen::Listener;
 use super::open::{OpenError, examine};
+use super::resolve::resolved;
 use super::session::Session;
 use super::statements::Statements;
 use super::wake::{WakeSender, Waker};
-use super::{append, read};
+use super::{append, append_many, read};
 use crate::append::{Append, AppendError, Appended};
+use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::checkpoint::Lineage;
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
@@ -110,6 +112,25 @@ impl PostgresStore {
         append::append_in(transaction, &self.0.session.statements, &append).await
     }
 
+    /// Appends to several streams inside the caller's own transaction on the log's database.
+    ///
+    /// The receipt proves nothing before the caller's commit. Call [`PostgresStore::wake`] after it.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; the transaction is then aborted, up to its last savepoint.
+    pub async fn append_many_in(
+        &self,
+        transaction: &Transaction<'_>,
+        append: AppendMany,
+    ) -> Result<AppendedMany, AppendError> {
+        let append = append.checked()?;
+        if append.streams.is_empty() {
+            return Ok(AppendedMany::from_streams(Vec::new()));
+        }
+        append_many::append_many_in(transaction, &self.0.session.statements, &append).await
+    }
+
     /// Wakes subscribers in every process, soon. Appends outside of a caller's transaction do it themselves.
     pub fn wake(&self) {
         self.0.wake();
@@ -148,10 +169,35 @@ impl EventStore for PostgresStore {
         if append.events.is_empty() {
             return Ok(Appended::NOTHING);
         }
-        let client = self.0.session.pool.get().await.map_err(unsent_append)?;
-        let appended = append::append(&client, &self.0.session.statements, &append).await?;
+        let Session { pool, statements } = &self.0.session;
+        let send = || async {
+            let client = pool.get().await.map_err(unsent_append)?;
+            append::append(&client, statements, &append).await
+        };
+        let appended = resolved(&self.0.session, append.is_repeatable(), send).await?;
         self.wake();
         Ok(appended)
+    }
+
+    async fn append_many(&self, append: AppendMany) -> Result<AppendedMany, AppendError> {
+        let append = append.checked()?;
+        if append.streams.is_empty() {
+            return Ok(AppendedMany::from_streams(Vec::new()));
+        }
+        let Session { pool, statements } = &self.0.session;
+        let send = || async {
+            let client = pool.get().await.map_err(unsent_append)?;
+            append_many::append_many(&client, statements, &append).await
+        };
+        let appended = resolved(&self.0.session, append.is_repeatable(), send).await?;
+        if !appended.streams.is_empty() {
+            self.wake();
+        }
+        Ok(appended)
+    }
+
+    async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
+        append_many::cancel_key(&self.0.session, key).await
     }
 
     async fn find_append(
@@ -218,6 +264,7 @@ impl Inner {
                     options: self.listen_options(),
                     schema: self.config.schema.clone(),
                     hints: hints.clone(),
+                    heartbeat: self.config.heartbeat,
                     stop: self.stop.clone(),
                 };
                 self.tasks.spawn(listener.run());

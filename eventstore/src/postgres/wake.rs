@@ -21,6 +21,12 @@ use super::connect::{ConnectError, ConnectOptions, connect};
 /// How long closing waits for the last wake-up.
 const LAST_WAKE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long the server may take to answer.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest pause between two attempts to send.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
 /// The signalling side; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Waker(Arc<Notify>);
@@ -76,8 +82,10 @@ impl WakeSender {
         if let Ok(client) = self.send(client).await {
             return client;
         }
+        let attempts =
+            ExponentialBuilder::default().with_jitter().with_max_delay(PAUSE_MAX).without_max_times();
         (|| self.send(None))
-            .retry(ExponentialBuilder::default().with_jitter().without_max_times())
+            .retry(attempts)
             .notify(|error, _| debug!(%error, "wake-up could not be sent"))
             .await
             .expect("a retry without end has no last error")
@@ -88,7 +96,9 @@ impl WakeSender {
             Some(client) if !client.is_closed() => client,
             _ => connect(&self.options).await?.into_client(),
         };
-        client.batch_execute(&self.statement).await?;
+        // A connection that takes what is sent and never answers is given up like one that broke.
+        let sent = tokio::time::timeout(SEND_TIMEOUT, client.batch_execute(&self.statement));
+        sent.await.map_err(|_| WakeError::Silent)??;
         Ok(client)
     }
 }
@@ -99,4 +109,6 @@ enum WakeError {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Send(#[from] tokio_postgres::Error),
+    #[error("NOTIFY was not answered in time")]
+    Silent,
 }

@@ -45,7 +45,9 @@ fn missing<'p>(page: &'p str, sources: &[String]) -> Vec<&'p str> {
 fn every_test_that_the_architecture_names_exists() -> TestResult {
     let sources = files(root(), ".rs")?;
     let mut pages = files(&root().join("docs"), ".md")?;
-    pages.push(fs::read_to_string(root().join("ARCHITECTURE.md"))?);
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
+        pages.push(fs::read_to_string(root().join(page))?);
+    }
 
     let named: usize = pages.iter().map(|page| tests_named_in(page).len()).sum();
     let faults: Vec<String> = pages

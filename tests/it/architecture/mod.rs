@@ -43,6 +43,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
         "value types",
         &[
             "append",
+            "append_many",
             "checkpoint",
             "codec",
             "event",
@@ -56,7 +57,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "version",
         ],
     ),
-    ("ports", &["handler", "store", "subscription", "wakeup"]),
+    ("ports", &["handler", "store", "subscription", "tailer", "wakeup"]),
     ("adapters", &["memory", "postgres"]),
     ("conformance", &["conformance"]),
 ];

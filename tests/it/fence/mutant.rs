@@ -2,59 +2,68 @@
 
 use tokio_postgres::Client;
 
-use super::schedule::{GATE, replace_in};
+use super::gates::{Gate, replace_in};
 
-/// A mistake that others made.
+/// A mistake that others made, or that we nearly made.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mutant {
-    /// The reader asks its three questions in one statement, and so of one snapshot.
+    /// The reader's three questions are asked of one snapshot, as in one statement.
     OneStatement,
     /// Appenders leave no mark.
     NoFence,
-    /// The last position drawn is read as 1 although none was drawn yet.
-    NoEmptyLogEdge,
+    /// The fence is entered and the position drawn before the stream's row is locked.
+    RowLockAfterFence,
+    /// Appenders take an untouched sequence for one that has given out 1.
+    NoEmptyLogEdgeInFence,
+    /// Readers do.
+    NoEmptyLogEdgeInHead,
+    /// A mark is believed whichever transaction it names.
+    TransactionNotChecked,
+    /// A mark is believed whichever log it names.
+    LogNotChecked,
 }
 
-/// The reader in one statement: the same questions, the same answer. The gate stands where its snapshot has
-/// been taken and nothing asked yet.
-const ONE_STATEMENT: &str = "
-create or replace function annals.read_log_page(after bigint, max integer)
-returns table (head bigint, \"position\" bigint, stream text, version bigint, event_id uuid, event_type text,
-               schema_version integer, data json, metadata json, recorded_at timestamptz)
-language sql volatile as $$
-    with gate as materialized (select pg_advisory_xact_lock_shared(GATE, 1)),
-    drawn as materialized (
-        select case when is_called then last_value else 0 end as last_drawn
-        from gate, annals.events_position_seq),
-    fenced as materialized (
-        select min(((l.classid::bigint & 65535) << 32) | l.objid::bigint) as lowest
-        from drawn, pg_locks as l
-        where l.locktype = 'advisory' and l.mode = 'ShareLock' and l.objsubid = 1
-          and l.classid::bigint >> 16 = annals.fence_namespace()),
-    settled as materialized (select least(last_drawn, lowest) as head from drawn, fenced)
-    select s.head, e.position, null, e.version, e.event_id, e.event_type, e.schema_version, e.data, e.metadata,
-        e.recorded_at
-    from settled as s
-    left join annals.events as e on e.position > after and e.position <= s.head
-    order by e.position limit greatest(max, 1)
-$$";
+const MARK: &str = "perform pg_advisory_xact_lock_shared((annals.fence_namespace() << 48) | last_drawn);";
+const EDGE: &str = "case when is_called then last_value else 0 end";
+const BELIEVED: &str = "if mark = any (string_to_array(marks, ' ')) then";
+const STREAM: &str = "-- Lock the stream's row and move its version, if it is what the caller expects.";
 
 impl Mutant {
     pub(super) async fn plant(self, owner: &Client) -> Result<(), tokio_postgres::Error> {
-        const EDGE: &str = "case when is_called then last_value else 0 end";
         match self {
+            // A stable function sees with the snapshot of the statement that calls it.
             Self::OneStatement => {
-                owner.batch_execute(&ONE_STATEMENT.replace("GATE", &GATE.to_string())).await
+                let sql = "alter function annals.head() stable;
+                           alter function annals.read_log_page(bigint, integer) stable";
+                owner.batch_execute(sql).await
             }
-            Self::NoFence => {
-                let mark =
-                    "perform pg_advisory_xact_lock_shared((annals.fence_namespace() << 48) | last_drawn);";
-                replace_in(owner, "enter_fence", &[(mark, "")]).await
+            Self::NoFence => replace_in(owner, "enter_fence", &[(MARK, "")]).await,
+            Self::RowLockAfterFence => Self::draw_before_the_lock(owner).await,
+            Self::NoEmptyLogEdgeInFence => replace_in(owner, "enter_fence", &[(EDGE, "last_value")]).await,
+            Self::NoEmptyLogEdgeInHead => replace_in(owner, "head", &[(EDGE, "last_value")]).await,
+            Self::TransactionNotChecked => {
+                let any_transaction =
+                    "if marks like '%:' || 'annals.events_position_seq'::regclass::oid then";
+                replace_in(owner, "enter_fence", &[(BELIEVED, any_transaction)]).await
             }
-            Self::NoEmptyLogEdge => {
-                replace_in(owner, "enter_fence", &[(EDGE, "last_value")]).await?;
-                replace_in(owner, "head", &[(EDGE, "last_value")]).await
+            Self::LogNotChecked => {
+                let any_log = "if marks like pg_current_xact_id()::text || ':%' then";
+                replace_in(owner, "enter_fence", &[(BELIEVED, any_log)]).await
             }
         }
+    }
+
+    async fn draw_before_the_lock(owner: &Client) -> Result<(), tokio_postgres::Error> {
+        let early = format!(
+            "perform annals.enter_fence(); drawn := nextval('annals.events_position_seq'); {}",
+            Gate::Stream.statement(),
+        );
+        let replacements = [
+            ("perform annals.enter_fence();", ""),
+            ("values (nextval('annals.events_position_seq'), target", "values (drawn, target"),
+            ("    target bigint;", "    target bigint; drawn bigint;"),
+            (STREAM, early.as_str()),
+        ];
+        replace_in(owner, "append_events", &replacements).await
     }
 }

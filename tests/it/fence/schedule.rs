@@ -1,174 +1,212 @@
-//! A schedule: two writers, one reader, and the gap of the reader at which the late writer commits.
+//! Schedules: the orders in which the sessions of a cast can take their steps.
+//!
+//! Two schedules that differ only in the order of neighbouring steps that touch nothing in common end alike.
+//! They make a class; one schedule of each class stands for all of it. A writer that waits for another one's
+//! stream takes no step until that one has ended.
 
-use annals_devdb::TestFailure;
-use tokio_postgres::Client;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
-use super::mutant::Mutant;
-use crate::support::TestDb;
+use super::cast::{Cast, Step};
 
-/// The first number of the advisory locks that gates are made of; of two numbers, so no lock of the fence.
-pub(super) const GATE: i32 = 7001;
-
-/// Where the reader is when the late writer commits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gap {
-    BeforeLastPosition = 1,
-    BetweenLastPositionAndMarks = 2,
-    BetweenMarksAndRows = 3,
-    AfterReading = 4,
-}
-
-impl Gap {
-    pub(super) const ALL: [Self; 4] = [
-        Self::BeforeLastPosition,
-        Self::BetweenLastPositionAndMarks,
-        Self::BetweenMarksAndRows,
-        Self::AfterReading,
-    ];
-}
-
-/// What the log holds when the writers come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Log {
-    Empty,
-    WithEvents,
-}
-
-/// One interleaving of two writers and a reader.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Schedule {
-    pub(super) log: Log,
-    pub(super) gap: Gap,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    /// Positions that were committed, in order.
-    pub(super) committed: Vec<i64>,
-    /// Positions that the reader was given, in the order it was given them.
-    pub(super) delivered: Vec<i64>,
-    /// How far the first read said that everything is settled.
-    pub(super) settled_while_open: i64,
-    /// What the first read returned.
-    pub(super) delivered_while_open: Vec<i64>,
-}
+/// Who takes the next step, step by step. Writers are a, b, c; the reader is r.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Schedule(pub(super) Vec<usize>);
 
 impl Schedule {
-    /// Runs the schedule on a database of its own.
-    pub(super) async fn run(self, mutant: Option<Mutant>) -> Result<Outcome, TestFailure> {
-        let db = TestDb::fresh().await?;
-        let owner = db.connect().await?;
-        put_gates_into_gaps(&owner).await?;
-        if let Some(mutant) = mutant {
-            mutant.plant(&owner).await?;
-        }
-        if self.log == Log::WithEvents {
-            append(&owner, "account-0").await?;
-        }
-
-        // The late writer draws first, the early one commits first.
-        let (late, early) = (db.connect().await?, db.connect().await?);
-        late.batch_execute("begin").await?;
-        append(&late, "account-1").await?;
-        append(&early, "account-2").await?;
-
-        let reader = db.connect().await?;
-        let first = if self.gap == Gap::AfterReading {
-            let page = read(&reader, 0).await?;
-            late.batch_execute("commit").await?;
-            page
-        } else {
-            self.commit_while_reader_waits(&owner, &late, &reader).await?
+    /// Reads a schedule as it is printed; blanks are for the eye.
+    pub(super) fn named(cast: &Cast, text: &str) -> Self {
+        let session = |letter: char| match letter {
+            'r' => cast.writers.len(),
+            writer => "abc".find(writer).expect("a writer is a, b or c"),
         };
-        let second = read(&reader, first.settled_to).await?;
+        Self(text.chars().filter(|letter| *letter != ' ').map(session).collect())
+    }
+}
 
-        let rows = owner.query("select position from annals.events order by position", &[]).await?;
-        Ok(Outcome {
-            committed: rows.iter().map(|row| row.get(0)).collect(),
-            delivered: [first.positions.clone(), second.positions].concat(),
-            settled_while_open: first.settled_to,
-            delivered_while_open: first.positions,
+impl fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reader = self.0.iter().max().copied().unwrap_or_default();
+        self.0.iter().try_for_each(|session| match *session {
+            session if session == reader => f.write_str("r"),
+            writer => f.write_str(&"abc"[writer..=writer]),
         })
     }
+}
 
-    async fn commit_while_reader_waits(
-        self,
-        owner: &Client,
-        late: &Client,
-        reader: &Client,
-    ) -> Result<Page, TestFailure> {
-        let gate = self.gap as i32;
-        owner.execute("select pg_advisory_lock($1, $2)", &[&GATE, &gate]).await?;
-        let pass_once = async {
-            until_somebody_waits_at(owner, gate).await?;
-            late.batch_execute("commit").await?;
-            owner.execute("select pg_advisory_unlock($1, $2)", &[&GATE, &gate]).await
-        };
-        let (page, passed) = tokio::join!(read(reader, 0), pass_once);
-        passed?;
-        Ok(page?)
+/// How far everybody is, and who waits for whom.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Progress {
+    taken: Vec<usize>,
+    /// By stream: who holds the row, then who waits for it.
+    queues: BTreeMap<usize, Vec<usize>>,
+}
+
+impl Progress {
+    pub(super) fn of(cast: &Cast) -> Self {
+        Self { taken: vec![0; cast.sessions()], queues: BTreeMap::new() }
+    }
+
+    /// The session's next step; `None` when it has taken all, or waits.
+    pub(super) fn next(&self, cast: &Cast, session: usize) -> Option<Step> {
+        let taken = self.taken[session];
+        (taken < cast.steps(session) && !self.waits(session)).then(|| cast.step(session, taken))
+    }
+
+    /// True while the session waits for another one's stream.
+    pub(super) fn waits(&self, session: usize) -> bool {
+        self.queues.values().any(|queue| queue.iter().skip(1).any(|waiting| *waiting == session))
+    }
+
+    /// Takes the session's next step; returns who need not wait any more.
+    pub(super) fn take(&mut self, cast: &Cast, session: usize) -> Option<usize> {
+        let step = cast.step(session, self.taken[session]);
+        self.taken[session] += 1;
+        let queue = self.queues.entry(cast.writers.get(session)?.stream).or_default();
+        match step {
+            Step::LockStream => queue.push(session),
+            Step::End => {
+                queue.remove(0);
+                return queue.first().copied();
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn is_over(&self, cast: &Cast) -> bool {
+        (0..cast.sessions()).all(|session| self.taken[session] == cast.steps(session))
     }
 }
 
-/// One read, as a subscription does it: rows, and the cursor to go on from.
-struct Page {
-    positions: Vec<i64>,
-    settled_to: i64,
+/// Every schedule of a cast.
+pub(super) fn every_schedule(cast: &Cast) -> Vec<Schedule> {
+    schedules(cast, &|_, _, _| true)
 }
 
-async fn read(reader: &Client, after: i64) -> Result<Page, tokio_postgres::Error> {
-    let sql = "select head, position from annals.read_log_page($1, 100)";
-    let rows = reader.query(sql, &[&after]).await?;
-    let settled_to = rows.iter().map(|row| row.get::<_, i64>(0)).max().unwrap_or(after).max(after);
-    let positions = rows.iter().filter_map(|row| row.get(1)).collect();
-    Ok(Page { positions, settled_to })
+/// One schedule of each class: the one in which earlier letters come as early as they can. Of classes that
+/// differ only in the roles of twins, one.
+pub(super) fn one_schedule_of_each_class(cast: &Cast) -> Vec<Schedule> {
+    schedules(cast, &|past, progress, next| {
+        comes_first(cast, past, next) && leads_twins(cast, progress, next)
+    })
 }
 
-async fn append(writer: &Client, stream: &str) -> Result<u64, tokio_postgres::Error> {
-    let sql = "select * from annals.append($1, -2, '[{\"type\": \"opened\", \"data\": {}}]')";
-    writer.execute(sql, &[&stream]).await
-}
-
-/// Lets the reader's own functions wait wherever their source says `gap`.
-async fn put_gates_into_gaps(owner: &Client) -> Result<(), tokio_postgres::Error> {
-    let gate = |gap: Gap| format!("perform pg_advisory_xact_lock_shared({GATE}, {});", gap as i32);
-    let gates = [
-        ("head", "-- gap: before the last position", Gap::BeforeLastPosition),
-        ("head", "-- gap: between the last position and the marks", Gap::BetweenLastPositionAndMarks),
-        ("read_log_page", "-- gap: between the marks and the rows", Gap::BetweenMarksAndRows),
-    ];
-    for (function, mark, gap) in gates {
-        replace_in(owner, function, &[(mark, &gate(gap))]).await?;
+/// The number of schedules, without making them.
+pub(super) fn count(cast: &Cast) -> u64 {
+    fn onwards(cast: &Cast, progress: &Progress, known: &mut HashMap<Progress, u64>) -> u64 {
+        if progress.is_over(cast) {
+            return 1;
+        }
+        if let Some(count) = known.get(progress) {
+            return *count;
+        }
+        let mut count = 0;
+        for session in 0..cast.sessions() {
+            if progress.next(cast, session).is_some() {
+                let mut next = progress.clone();
+                next.take(cast, session);
+                count += onwards(cast, &next, known);
+            }
+        }
+        known.insert(progress.clone(), count);
+        count
     }
-    Ok(())
+    onwards(cast, &Progress::of(cast), &mut HashMap::new())
 }
 
-/// Rewrites a function of the log where it stands; what is replaced must be there.
-pub(super) async fn replace_in(
-    owner: &Client,
-    function: &str,
-    replacements: &[(&str, &str)],
-) -> Result<(), tokio_postgres::Error> {
-    let sql = "select pg_get_functiondef(oid) from pg_proc
-               where proname = $1 and pronamespace = 'annals'::regnamespace";
-    let mut source: String = owner.query_one(sql, &[&function]).await?.get(0);
-    for (old, new) in replacements {
-        assert!(source.contains(old), "{function} has no `{old}`");
-        source = source.replace(old, new);
+type Past = [(usize, Step)];
+
+/// Tells of a step that could come next whether to go that way.
+type IsWanted<'a> = &'a dyn Fn(&Past, &Progress, (usize, Step)) -> bool;
+
+fn schedules(cast: &Cast, wanted: IsWanted<'_>) -> Vec<Schedule> {
+    let mut open = vec![(Vec::new(), Progress::of(cast))];
+    let mut found = Vec::new();
+    while let Some((past, progress)) = open.pop() {
+        if progress.is_over(cast) {
+            found.push(Schedule(past.iter().map(|(session, _)| *session).collect()));
+            continue;
+        }
+        for session in 0..cast.sessions() {
+            let Some(step) = progress.next(cast, session) else { continue };
+            if wanted(&past, &progress, (session, step)) {
+                let mut next = (past.clone(), progress.clone());
+                next.0.push((session, step));
+                next.1.take(cast, session);
+                open.push(next);
+            }
+        }
     }
-    owner.batch_execute(&source).await
+    found
 }
 
-/// Returns once a session waits at a gate.
-async fn until_somebody_waits_at(owner: &Client, gate: i32) -> Result<(), tokio_postgres::Error> {
-    let sql = "select exists (
-        select from pg_locks
-        where locktype = 'advisory' and objsubid = 2 and not granted
-          and classid::bigint = $1::integer and objid::bigint = $2::integer
-          and database = (select oid from pg_database where datname = current_database()))";
-    while !owner.query_one(sql, &[&GATE, &gate]).await?.get::<_, bool>(0) {
-        tokio::task::yield_now().await;
+/// False when the step could as well have come before one of a later letter.
+fn comes_first(cast: &Cast, past: &Past, next: (usize, Step)) -> bool {
+    past.iter().rev().take_while(|step| !cast.depend(**step, next)).all(|(session, _)| *session < next.0)
+}
+
+/// Of twins, the first one draws first.
+fn leads_twins(cast: &Cast, progress: &Progress, (session, step): (usize, Step)) -> bool {
+    let has_drawn = |twin: usize| progress.taken[twin] > 3;
+    step != Step::DrawPosition || (0..session).all(|twin| !cast.are_twins(twin, session) || has_drawn(twin))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::fence::cast::{Log, Writer};
+
+    fn one_writer() -> Cast {
+        Cast::new(Log::Empty, [Writer::to(1)], 1)
     }
-    Ok(())
+
+    #[test]
+    fn one_writer_and_one_read_have_as_many_schedules_as_there_are_ways_to_mix_six_and_three() {
+        assert_eq!(every_schedule(&one_writer()).len(), 84);
+        assert_eq!(count(&one_writer()), 84);
+    }
+
+    #[test]
+    fn a_writer_whose_stream_is_taken_takes_no_step_before_the_other_has_ended() {
+        let cast = Cast::new(Log::Empty, [Writer::to(1), Writer::to(1)], 0);
+
+        let schedules = every_schedule(&cast);
+
+        // b may try at any of the five places between a's six steps or after them, and the other way round.
+        assert_eq!(schedules.len(), 2 * 6);
+        assert!(schedules.contains(&Schedule::named(&cast, "ab aaaaa bbbbb")));
+    }
+
+    /// Sorts a schedule into its class: the earliest letter that may come next, again and again.
+    fn of_class(cast: &Cast, schedule: &Schedule) -> Schedule {
+        let mut progress = Progress::of(cast);
+        let mut left: Vec<(usize, Step)> = Vec::new();
+        for session in &schedule.0 {
+            left.push((*session, progress.next(cast, *session).expect("the schedule can be run")));
+            progress.take(cast, *session);
+        }
+        let mut sorted = Vec::new();
+        while !left.is_empty() {
+            let free =
+                (0..left.len()).filter(|i| !left[..*i].iter().any(|step| cast.depend(*step, left[*i])));
+            let first = free.min_by_key(|i| left[*i].0).expect("the first one is free");
+            sorted.push(left.remove(first).0);
+        }
+        Schedule(sorted)
+    }
+
+    #[test]
+    fn every_schedule_belongs_to_a_class_that_is_run() {
+        let same_stream = Cast::new(Log::Empty, [Writer::to(1), Writer::to(1).rolling_back()], 1);
+        for cast in [one_writer(), same_stream] {
+            let classes: HashSet<_> = one_schedule_of_each_class(&cast).into_iter().collect();
+
+            let needed: HashSet<_> = every_schedule(&cast).iter().map(|s| of_class(&cast, s)).collect();
+
+            assert_eq!(needed, classes);
+        }
+    }
 }

@@ -2,9 +2,9 @@
 
 use annals_eventstore::conformance::{CaseResult, SqlHarness, StoreHarness};
 use annals_eventstore::{
-    Append, AppendError, Appended, Direction, EventStore, Fingerprint, GlobalPosition, IdempotencyKey,
-    LogPage, LogQuery, PostgresStore, ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName,
-    StreamQuery, Version, Wakeups,
+    Append, AppendError, AppendMany, Appended, AppendedMany, Cancellation, Direction, EventStore,
+    Fingerprint, GlobalPosition, IdempotencyKey, LogPage, LogQuery, PostgresStore, ReadError, RecordedEvent,
+    StreamInfo, StreamListQuery, StreamName, StreamQuery, Version, Wakeups,
 };
 use tokio_postgres::Client;
 
@@ -52,6 +52,10 @@ impl StoreHarness for BrokenReader {
     fn store(&self) -> ReadBy {
         ReadBy { sound: self.database.store(), rule: self.rule }
     }
+
+    async fn require_unique_event_ids(&self) -> CaseResult {
+        self.database.require_unique_event_ids().await
+    }
 }
 
 impl SqlHarness for BrokenReader {
@@ -72,6 +76,10 @@ impl StoreHarness for UnguardedLog {
 
     fn store(&self) -> PostgresStore {
         self.0.store()
+    }
+
+    async fn require_unique_event_ids(&self) -> CaseResult {
+        self.0.require_unique_event_ids().await
     }
 }
 
@@ -111,7 +119,7 @@ impl ReadBy {
             Some(last) if events.len() == query.limit => last.position,
             _ => head.max(query.from),
         };
-        Ok(LogPage { events, settled_to, head })
+        Ok(LogPage { events, settled_to, head, held_back: false })
     }
 }
 
@@ -125,6 +133,14 @@ impl EventStore for ReadBy {
 
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         self.sound.append(append).await
+    }
+
+    async fn append_many(&self, append: AppendMany) -> Result<AppendedMany, AppendError> {
+        self.sound.append_many(append).await
+    }
+
+    async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
+        self.sound.cancel_key(key).await
     }
 
     async fn find_append(

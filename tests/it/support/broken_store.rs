@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use annals_eventstore::conformance::StoreHarness;
+use annals_eventstore::conformance::{CaseResult, StoreHarness};
 use annals_eventstore::{
-    Append, AppendError, Appended, EventId, EventStore, ExpectedVersion, Fingerprint, GlobalPosition,
-    IdempotencyKey, LogPage, LogQuery, MemoryStore, Metadata, NewEvent, Payload, ReadError, RecordedEvent,
-    StreamInfo, StreamListQuery, StreamName, StreamQuery, Version, Wakeups,
+    Append, AppendError, AppendMany, Appended, AppendedMany, Cancellation, EventId, EventStore,
+    ExpectedVersion, Fingerprint, GlobalPosition, IdempotencyKey, LogPage, LogQuery, MemoryStore, Metadata,
+    NewEvent, Payload, ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName, StreamQuery,
+    Version, Wakeups,
 };
 use tokio::sync::watch;
 
@@ -45,6 +46,14 @@ pub(crate) enum Fault {
     ReformatsPayloads,
     /// Drops the metadata.
     DropsMetadata,
+    /// Stores the events of several streams one stream after the other.
+    StoresStreamByStream,
+    /// Passes over streams that are only checked.
+    ForgetsChecks,
+    /// Answers that a key is cancelled, and leaves it open.
+    ForgetsCancellations,
+    /// Takes event ids that it holds already, also where they are required to be unique.
+    TakesKnownIds,
 }
 
 /// A sound store behind a fault.
@@ -60,6 +69,16 @@ pub(crate) struct BrokenStore {
 impl BrokenStore {
     pub(crate) fn new(fault: Fault) -> Self {
         Self { sound: MemoryStore::new(), fault, reads: Arc::default(), checks: Arc::default() }
+    }
+
+    /// Tells whether a clone of this handle is left somewhere.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.reads) > 1
+    }
+
+    /// Returns how often the log was read.
+    pub(crate) fn reads(&self) -> usize {
+        *self.reads.borrow()
     }
 
     /// Compares versions, and goes on only when a second append has passed the same comparison.
@@ -100,6 +119,15 @@ impl BrokenStore {
         }
     }
 
+    async fn store_stream_by_stream(&self, append: AppendMany) -> Result<AppendedMany, AppendError> {
+        let mut all = AppendedMany { streams: Vec::new(), already_applied: false };
+        for part in append.streams {
+            let one = AppendMany { streams: vec![part], ..AppendMany::new() };
+            all.streams.extend(self.sound.append_many(one).await?.streams);
+        }
+        Ok(all)
+    }
+
     async fn store_half(&self, append: Append) -> Result<Appended, AppendError> {
         let refused = match self.sound.append(append.clone()).await {
             Err(refused @ AppendError::InvalidPayload { .. }) => refused,
@@ -114,6 +142,24 @@ impl BrokenStore {
 /// An append with each of its events changed.
 fn with_events(append: Append, change: impl Fn(NewEvent) -> NewEvent) -> Append {
     Append { events: append.events.into_iter().map(change).collect(), ..append }
+}
+
+/// An append to several streams with the fault in it.
+fn spoilt_many(fault: Fault, mut append: AppendMany) -> AppendMany {
+    match fault {
+        Fault::SkipsTheVersionCheck => {
+            append.streams.iter_mut().for_each(|part| part.expected = ExpectedVersion::Any);
+        }
+        Fault::ForgetsIds => {
+            let events = append.streams.iter_mut().flat_map(|part| &mut part.events);
+            events.for_each(|event| event.id = EventId::new());
+        }
+        Fault::ForgetsKeys => append.key = None,
+        Fault::ForgetsFingerprints => append.fingerprint = Some(Fingerprint::of("always the same")),
+        Fault::ForgetsChecks => append.streams.retain(|part| !part.events.is_empty()),
+        _ => {}
+    }
+    append
 }
 
 fn reformatted(event: NewEvent) -> NewEvent {
@@ -152,6 +198,20 @@ impl EventStore for BrokenStore {
             _ => append,
         };
         self.sound.append(append).await
+    }
+
+    async fn append_many(&self, append: AppendMany) -> Result<AppendedMany, AppendError> {
+        match self.fault {
+            Fault::StoresStreamByStream => return self.store_stream_by_stream(append).await,
+            _ => self.sound.append_many(spoilt_many(self.fault, append)).await,
+        }
+    }
+
+    async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
+        match self.fault {
+            Fault::ForgetsCancellations => Ok(Cancellation::Cancelled),
+            _ => self.sound.cancel_key(key).await,
+        }
     }
 
     async fn find_append(
@@ -194,5 +254,12 @@ impl StoreHarness for BrokenStore {
 
     fn store(&self) -> Self {
         self.clone()
+    }
+
+    async fn require_unique_event_ids(&self) -> CaseResult {
+        if self.fault != Fault::TakesKnownIds {
+            self.sound.require_unique_event_ids();
+        }
+        Ok(())
     }
 }

@@ -2,8 +2,14 @@
 
 mod broken_reader;
 mod broken_store;
+mod cutter;
 mod database;
+mod proxy;
+mod waiting;
 
 pub(crate) use broken_reader::{BrokenReader, Rule, UnguardedLog};
 pub(crate) use broken_store::{BrokenStore, Fault};
+pub(crate) use cutter::{Cut, Cutter};
 pub(crate) use database::TestDb;
+pub(crate) use proxy::Proxy;
+pub(crate) use waiting::until_waiting;

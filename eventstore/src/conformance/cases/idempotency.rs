@@ -1,7 +1,8 @@
 //! Repetitions: recognised by their ids at a version, and by a key for ever.
 
 use crate::append::{Append, AppendError, Appended};
-use crate::conformance::failure::{CaseResult, ensure, ensure_eq, ensure_matches};
+use crate::append_many::{AppendMany, Cancellation};
+use crate::conformance::failure::{CaseFailure, CaseResult, ensure, ensure_eq, ensure_matches};
 use crate::conformance::given::{append, counted, counted_to, stream, whole_stream};
 use crate::conformance::harness::StoreHarness;
 use crate::event::NewEvent;
@@ -184,5 +185,81 @@ pub async fn an_append_is_found_by_its_key<H: StoreHarness>(harness: &H) -> Case
     ensure_matches!(by_another, Err(AppendError::KeyReused { .. }), "the key under another fingerprint");
     let other = store.find_append(IdempotencyKey::from("another command"), None).await?;
     ensure_eq!(other, None, "the receipt under another key");
+    Ok(())
+}
+
+/// 13: a key that no append has used is cancelled for ever, and an append under it is refused by name; a key
+/// that was used answers with the receipt, of one stream or several.
+pub async fn a_key_is_cancelled_unless_it_was_used<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    let [unused, of_one, of_two] = ["unused", "of one", "of two"].map(IdempotencyKey::from);
+    let one = store.append(append("thing-1", 2).with_key(of_one)).await?;
+    let two = AppendMany::new().append(stream("thing-2"), ExpectedVersion::Any, counted_to(1)).append(
+        stream("thing-1"),
+        ExpectedVersion::Any,
+        counted_to(1),
+    );
+    let two = store.append_many(two.with_key(of_two)).await?;
+
+    for _ in 0..2 {
+        ensure_eq!(store.cancel_key(unused).await?, Cancellation::Cancelled, "an unused key");
+        let found = ensure_matches!(
+            store.cancel_key(of_one).await?, Cancellation::Applied(found) => found, "a key of one stream");
+        let receipt = Appended { already_applied: true, ..one };
+        ensure_eq!(found.of(&stream("thing-1")), Some(receipt), "the receipt under the key of one stream");
+        let found = ensure_matches!(
+            store.cancel_key(of_two).await?, Cancellation::Applied(found) => found, "a key of two streams");
+        ensure!(found.already_applied, "the receipts under the key of two streams");
+        for part in &two.streams {
+            let receipt = Appended { already_applied: true, ..part.appended };
+            ensure_eq!(found.of(&part.stream), Some(receipt), "the receipt of {}", part.stream);
+        }
+    }
+
+    let late = append("thing-1", 1).with_key(unused);
+    let late_many = AppendMany::new().append(stream("thing-3"), ExpectedVersion::Any, counted_to(1));
+    let refused = [
+        store.append(late.clone()).await.err(),
+        store.append(late.with_fingerprint(Fingerprint::of("any"))).await.err(),
+        store.append_many(late_many.with_key(unused)).await.err(),
+        store.find_append(unused, None).await.err(),
+    ];
+    for refused in refused {
+        let named =
+            ensure_matches!(refused, Some(AppendError::KeyCancelled { key }) => key, "the cancelled key");
+        ensure_eq!(named, unused, "the key that is named");
+    }
+    ensure_eq!(whole_stream(&store, &stream("thing-1")).await?.len(), 3, "events in the stream");
+    Ok(())
+}
+
+/// 13: of an append and a cancellation of its key that meet, exactly one wins, and both learn which.
+pub async fn an_append_and_the_cancellation_of_its_key_agree<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    for round in 0..40 {
+        let name = format!("race-{}", round % 4);
+        let key = IdempotencyKey::from(format!("round {round}").as_str());
+        let request = append(&name, 1).with_key(key);
+        let sent = tokio::spawn({
+            let store = store.clone();
+            async move { store.append(request).await }
+        });
+        let cancelled = store.cancel_key(key).await?;
+
+        match (sent.await?, cancelled) {
+            (Ok(appended), Cancellation::Applied(found)) => {
+                let receipt = Appended { already_applied: true, ..appended };
+                ensure_eq!(
+                    found.of(&stream(&name)),
+                    Some(receipt),
+                    "round {round}: the receipt that is found"
+                );
+            }
+            (Err(AppendError::KeyCancelled { .. }), Cancellation::Cancelled) => {}
+            (appended, cancelled) => {
+                return Err(CaseFailure::new(format!("round {round}: {appended:?}, yet {cancelled:?}")));
+            }
+        }
+    }
     Ok(())
 }

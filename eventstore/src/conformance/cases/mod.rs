@@ -4,6 +4,7 @@
 #![expect(clippy::missing_errors_doc, reason = "every case fails for the one reason its name tells")]
 
 mod append;
+mod append_many;
 mod bystanders;
 mod concurrency;
 mod expectation;
@@ -14,10 +15,12 @@ mod order;
 mod payload;
 mod read;
 mod streams;
+mod subscription;
 mod versions;
 mod visibility;
 
 pub use append::*;
+pub use append_many::*;
 pub use bystanders::*;
 pub use concurrency::*;
 pub use expectation::*;
@@ -28,5 +31,6 @@ pub use order::*;
 pub use payload::*;
 pub use read::*;
 pub use streams::*;
+pub use subscription::*;
 pub use versions::*;
 pub use visibility::*;

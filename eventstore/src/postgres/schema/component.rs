@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("log", 3, "checks", "0003_checks.sql"),
     migration!("log", 4, "append", "0004_append.sql"),
     migration!("log", 5, "read", "0005_read.sql"),
+    migration!("log", 6, "append_many", "0006_append_many.sql"),
     migration!("read_model", 1, "checkpoints", "0001_checkpoints.sql"),
 ];
 
@@ -40,10 +41,27 @@ const MIGRATIONS: &[Migration] = &[
 pub(crate) const COMPONENTS: &[&str] = &["log", "read_model"];
 
 /// What must be there once everything is installed: tables and sequences, then functions.
-pub(crate) const RELATIONS: &[&str] =
-    &["streams", "events", "events_position_seq", "idempotency_keys", "lineage", "checkpoints"];
-pub(crate) const FUNCTIONS: &[&str] =
-    &["append", "append_events", "enter_fence", "head", "read_all", "read_log_page", "read_stream", "wake"];
+pub(crate) const RELATIONS: &[&str] = &[
+    "streams",
+    "events",
+    "events_position_seq",
+    "idempotency_keys",
+    "idempotency_parts",
+    "lineage",
+    "checkpoints",
+];
+pub(crate) const FUNCTIONS: &[&str] = &[
+    "append",
+    "append_events",
+    "append_many_events",
+    "close_key",
+    "enter_fence",
+    "head",
+    "read_all",
+    "read_log_page",
+    "read_stream",
+    "wake",
+];
 
 /// Returns every migration this library knows, in the order in which they are applied.
 pub fn migrations() -> &'static [Migration] {

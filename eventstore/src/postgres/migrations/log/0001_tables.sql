@@ -47,10 +47,12 @@ comment on table annals.events is 'the log; rows are added by annals.append and 
 
 create table annals.idempotency_keys (
     idempotency_key uuid primary key,
-    stream_id       bigint not null,
-    from_version    bigint not null,
-    to_version      bigint not null,
-    fingerprint     bytea not null,
+    -- Where the events stand; null where they stand in several streams, or nowhere.
+    stream_id       bigint,
+    from_version    bigint,
+    to_version      bigint,
+    -- Null when the key was cancelled before it was used.
+    fingerprint     bytea,
     recorded_at     timestamptz not null default clock_timestamp()
 );
 

@@ -26,15 +26,18 @@ begin
     if mark = any (string_to_array(marks, ' ')) then
         return;
     end if;
+    -- gap: between the streams' rows and the last position
     -- An untouched sequence says 1 without having given it out.
     select case when is_called then last_value else 0 end into last_drawn
     from annals.events_position_seq;
+    -- gap: between the last position and the mark
     perform pg_advisory_xact_lock_shared((annals.fence_namespace() << 48) | last_drawn);
     -- Other logs' marks of this transaction stay; marks of earlier ones are dropped.
     if marks not like pg_current_xact_id()::text || ':%' then
         marks := '';
     end if;
     perform set_config('annals_log.fence', ltrim(marks || ' ' || mark), true);
+    -- gap: between the mark and the draw
 end
 $$;
 

@@ -83,18 +83,12 @@ as $$
        and (metadata is null or json_typeof(metadata) = 'object' and annals.json_is_plain(metadata::text))
 $$;
 
--- Refuses a malformed append; says which event is wrong, counted from 1.
-create function annals.check_append(
-    stream text, expected bigint,
-    event_ids uuid[], event_types text[], schema_versions integer[], payloads json[], metadatas json[])
-returns void
-language plpgsql
+-- Refuses a stream's name, or an expectation that means nothing.
+create function annals.check_target(stream text, expected bigint) returns void
+language plpgsql immutable
 as $$
 declare
-    n constant integer := coalesce(cardinality(event_ids), 0);
-    fault text := annals.stream_name_fault(stream);
-    faulty record;
-    twice uuid;
+    fault constant text := annals.stream_name_fault(stream);
 begin
     if fault is not null then
         raise exception 'stream name % refused: %', coalesce(quote_literal(stream), 'null'), fault
@@ -104,9 +98,20 @@ begin
         raise exception 'expected version % means nothing', coalesce(expected::text, 'null')
             using errcode = 'LG004', hint = '-2 any, -4 stream exists, 0 no stream, n > 0 exactly n events';
     end if;
-    if n = 0 then
-        raise exception 'nothing to append' using errcode = 'LG004', hint = 'give at least one event';
-    end if;
+end
+$$;
+
+-- Refuses malformed events; says which one is wrong, counted from 1.
+create function annals.check_events(
+    event_ids uuid[], event_types text[], schema_versions integer[], payloads json[], metadatas json[])
+returns void
+language plpgsql
+as $$
+declare
+    n constant integer := coalesce(cardinality(event_ids), 0);
+    faulty record;
+    twice uuid;
+begin
     if cardinality(event_types) is distinct from n or cardinality(schema_versions) is distinct from n
        or cardinality(payloads) is distinct from n or cardinality(metadatas) is distinct from n then
         raise exception 'the arrays of an append differ in length' using errcode = 'LG004';
@@ -142,6 +147,22 @@ begin
                 using errcode = 'LG008', detail = json_build_object('event_id', twice)::text;
         end if;
     end if;
+end
+$$;
+
+-- Refuses a malformed append.
+create function annals.check_append(
+    stream text, expected bigint,
+    event_ids uuid[], event_types text[], schema_versions integer[], payloads json[], metadatas json[])
+returns void
+language plpgsql
+as $$
+begin
+    perform annals.check_target(stream, expected);
+    if coalesce(cardinality(event_ids), 0) = 0 then
+        raise exception 'nothing to append' using errcode = 'LG004', hint = 'give at least one event';
+    end if;
+    perform annals.check_events(event_ids, event_types, schema_versions, payloads, metadatas);
 end
 $$;
 

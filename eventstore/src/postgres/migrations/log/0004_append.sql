@@ -18,7 +18,24 @@ as $$
         true
 $$;
 
--- The receipt stored under a key, or no row. LG003 when the key was used for something else.
+-- Refuses a key that was cancelled (LG010) or used for something else (LG003).
+create function annals.check_key(key uuid, stored bytea, wanted bytea) returns void
+language plpgsql
+as $$
+begin
+    if stored is null then
+        raise exception 'idempotency key % is cancelled', key
+            using errcode = 'LG010', detail = json_build_object('idempotency_key', key)::text;
+    end if;
+    if stored <> wanted then
+        raise exception 'idempotency key % was used before with other content', key
+            using errcode = 'LG003', detail = json_build_object('idempotency_key', key)::text;
+    end if;
+end
+$$;
+
+-- The receipt stored under a key, or no row. LG003 when the key was used for something else, LG010 when it is
+-- cancelled.
 create function annals.receipt_under_key(key uuid, wanted bytea)
 returns table (from_version bigint, to_version bigint, from_position bigint, to_position bigint,
                already_applied boolean)
@@ -31,13 +48,57 @@ begin
     if not found then
         return;
     end if;
-    if known.fingerprint <> wanted then
-        raise exception 'idempotency key % was used before with other content', key
-            using errcode = 'LG003', detail = json_build_object('idempotency_key', key)::text;
-    end if;
+    -- No fingerprint is empty: an append to several streams is something else than one to a single stream.
+    perform annals.check_key(key, known.fingerprint, case when known.stream_id is null then '' else wanted end);
     return query
     select r.from_version, r.to_version, r.from_position, r.to_position, r.already_applied
     from annals.receipt_of(known.stream_id, known.from_version, known.to_version) as r;
+end
+$$;
+
+-- The version right behind which these very events stand already, where the append wanted them; else null.
+create function annals.version_before_repetition(there annals.streams, expected bigint, event_ids uuid[])
+returns bigint
+language plpgsql
+as $$
+declare
+    n    constant bigint := cardinality(event_ids);
+    base bigint;
+begin
+    if expected < 0 or there.stream_id is null or there.tombstoned_at is not null then
+        return null;
+    end if;
+    -- A stream that began again did so behind its first readable version.
+    foreach base in array case when expected > 0 then array[expected] else array[0, there.first_version - 1] end loop
+        if event_ids = (
+            select array_agg(e.event_id order by e.version) from annals.events as e
+            where e.stream_id = there.stream_id and e.version > base and e.version - base <= n)
+        then
+            return base;
+        end if;
+    end loop;
+    return null;
+end
+$$;
+
+-- Refuses what an append expects of a stream (LG001, LG002); returns when the expectation holds.
+create function annals.check_stream(there annals.streams, stream text, expected bigint) returns void
+language plpgsql
+as $$
+declare
+    -- A deleted stream is there, and yet has no version.
+    actual constant bigint := case when there.first_version <= there.version then there.version else 0 end;
+begin
+    if there.tombstoned_at is not null then
+        raise exception 'stream % is tombstoned', stream
+            using errcode = 'LG002', detail = json_build_object('stream', stream)::text;
+    end if;
+    if expected = -2 or expected = actual or (expected = -4 and actual > 0) then
+        return;
+    end if;
+    raise exception 'stream % is at version %, expected was %', stream, actual, expected
+        using errcode = 'LG001',
+              detail = json_build_object('stream', stream, 'expected', expected, 'actual', actual)::text;
 end
 $$;
 
@@ -50,41 +111,18 @@ returns table (from_version bigint, to_version bigint, from_position bigint, to_
 language plpgsql
 as $$
 declare
-    n      constant bigint := cardinality(event_ids);
-    there  annals.streams;
-    actual bigint := 0;
-    base   bigint;
+    there annals.streams;
+    base  bigint;
 begin
     select * into there from annals.streams as s where s.stream_name = stream for no key update;
-    if there.tombstoned_at is not null then
-        raise exception 'stream % is tombstoned', stream
-            using errcode = 'LG002', detail = json_build_object('stream', stream)::text;
-    end if;
-    if there.first_version <= there.version then
-        actual := there.version;
-    end if;
-
-    if expected >= 0 and there.stream_id is not null then
-        -- A stream that began again did so behind its first readable version.
-        foreach base in array case when expected > 0 then array[expected] else array[0, there.first_version - 1] end loop
-            if event_ids = (
-                select array_agg(e.event_id order by e.version) from annals.events as e
-                where e.stream_id = there.stream_id and e.version > base and e.version - base <= n)
-            then
-                return query
-                select r.from_version, r.to_version, r.from_position, r.to_position, r.already_applied
-                from annals.receipt_of(there.stream_id, base + 1, base + n) as r;
-                return;
-            end if;
-        end loop;
-    end if;
-
-    if expected = -2 or expected = actual or (expected = -4 and actual > 0) then
+    base := annals.version_before_repetition(there, expected, event_ids);
+    if base is null then
+        perform annals.check_stream(there, stream, expected);
         return;
     end if;
-    raise exception 'stream % is at version %, expected was %', stream, actual, expected
-        using errcode = 'LG001',
-              detail = json_build_object('stream', stream, 'expected', expected, 'actual', actual)::text;
+    return query
+    select r.from_version, r.to_version, r.from_position, r.to_position, r.already_applied
+    from annals.receipt_of(there.stream_id, base + 1, base + cardinality(event_ids)) as r;
 end
 $$;
 
@@ -209,7 +247,7 @@ $$;
 --      fingerprint      what a repetition is compared by; a hash of stream, types and data when null
 -- out  one row; already_applied when the events were there before
 -- raises  LG001 wrong version, LG002 tombstoned, LG003 key reused, LG004 malformed, LG005 stream name,
---         LG008 duplicate event id
+--         LG008 duplicate event id, LG010 key cancelled
 -- Wake subscribers with annals.wake() after the commit; they poll otherwise.
 create function annals.append(
     stream text, expected bigint, events json, idempotency_key text default null, fingerprint text default null)

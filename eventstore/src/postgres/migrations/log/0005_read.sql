@@ -68,6 +68,13 @@ begin
 end
 $$;
 
+-- Returns the last position that was drawn, settled or not. Where it lies behind the head, an append is open;
+-- should that one be rolled back, nobody tells, and a reader that waits for what it holds back must look again.
+create function annals.last_drawn() returns bigint
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$ select case when is_called then last_value else 0 end from annals.events_position_seq $$;
+
 -- Reads one page of the log of all streams, oldest event first.
 --
 -- in   after  a position, exclusive: 0, or the last position of the page before

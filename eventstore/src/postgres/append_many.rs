@@ -1,0 +1,105 @@
+//! The append to several streams, and the key that is closed instead: one call, one statement, one round trip.
+//!
+//! Guarantees and leaves to others what `append` does.
+
+use deadpool_postgres::Client;
+use tokio_postgres::{GenericClient, Row, Statement, Transaction};
+
+use super::append::{EventColumns, receipt};
+use super::fault::{Attempt, append_error, cancel_error, unprepared_append, unsent_append};
+use super::session::Session;
+use super::statements::Statements;
+use crate::append::AppendError;
+use crate::append_many::{AppendMany, AppendedMany, Cancellation, StreamAppended};
+use crate::idempotency::IdempotencyKey;
+use crate::stream::StreamName;
+
+/// Appends in a transaction of its own.
+pub(super) async fn append_many(
+    client: &Client,
+    statements: &Statements,
+    append: &AppendMany,
+) -> Result<AppendedMany, AppendError> {
+    let statement = client.prepare_cached(&statements.append_many).await.map_err(unprepared_append)?;
+    send(&***client, &statement, append).await
+}
+
+/// Appends in a caller's transaction.
+pub(super) async fn append_many_in(
+    transaction: &Transaction<'_>,
+    statements: &Statements,
+    append: &AppendMany,
+) -> Result<AppendedMany, AppendError> {
+    let statement = transaction.prepare(&statements.append_many).await.map_err(unprepared_append)?;
+    send(transaction, &statement, append).await
+}
+
+/// Closes a key, or returns what was stored under it. Asks twice at most: after a lost connection the second
+/// question has the same answer.
+pub(super) async fn cancel_key(session: &Session, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
+    let close = || async {
+        let client = session.pool.get().await.map_err(unsent_append)?;
+        let statement =
+            client.prepare_cached(&session.statements.close_key).await.map_err(unprepared_append)?;
+        client
+            .query(&statement, &[&key.as_uuid()])
+            .await
+            .and_then(|rows| receipts(&rows))
+            .map_err(cancel_error)
+    };
+    let stored = match close().await {
+        Err(AppendError::Unavailable(_)) => close().await?,
+        known => known?,
+    };
+    Ok(if stored.streams.is_empty() { Cancellation::Cancelled } else { Cancellation::Applied(stored) })
+}
+
+/// Sends one append and waits for its end.
+async fn send(
+    client: &impl GenericClient,
+    statement: &Statement,
+    append: &AppendMany,
+) -> Result<AppendedMany, AppendError> {
+    let names: Vec<&str> = append.streams.iter().map(|part| part.stream.as_str()).collect();
+    let expected: Vec<i64> = append.streams.iter().map(|part| part.expected.as_sql()).collect();
+    let counts: Vec<i32> = append.streams.iter().map(|part| count(part.events.len())).collect();
+    let metadata = EventColumns::metadata_of(append.events())?;
+    let events = EventColumns::of(append.events(), &metadata);
+    let key = append.key.map(IdempotencyKey::as_uuid);
+    let fingerprint = append.fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
+
+    let rows = client
+        .query(
+            statement,
+            &[
+                &names,
+                &expected,
+                &counts,
+                &events.ids,
+                &events.types,
+                &events.schema_versions,
+                &events.data,
+                &events.metadata,
+                &key,
+                &fingerprint,
+            ],
+        )
+        .await;
+    rows.and_then(|rows| receipts(&rows)).map_err(|error| {
+        let first = &append.streams[0];
+        append_error(&Attempt { stream: &first.stream, expected: first.expected, key: append.key }, error)
+    })
+}
+
+/// More events than this do not fit into a message; the database refuses the call.
+fn count(events: usize) -> i32 {
+    i32::try_from(events).unwrap_or(i32::MAX)
+}
+
+fn receipts(rows: &[Row]) -> Result<AppendedMany, tokio_postgres::Error> {
+    let part = |row: &Row| {
+        let stream = StreamName::recorded(row.try_get(0)?);
+        Ok(StreamAppended { stream, appended: receipt(row, 1)? })
+    };
+    rows.iter().map(part).collect::<Result<_, _>>().map(AppendedMany::from_streams)
+}
