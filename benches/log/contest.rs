@@ -101,7 +101,7 @@ impl Contestant {
         let meter = self.side.is_metered().then_some(meter);
         let before = meter.and_then(CpuMeter::read);
         let mut slice = self.work(length).await?;
-        slice.cpu = before.and_then(|before| Some(meter?.read()? - before));
+        slice.cpu = before.and_then(|before| Some(meter?.read()?.since(&before)));
         self.slices.push(slice);
         Ok(())
     }

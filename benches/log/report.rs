@@ -113,7 +113,11 @@ fn cpu(cpu: Option<CpuTime>) -> Value {
 
 /// Client and server.
 fn cpu_text(cpu: Option<CpuTime>) -> String {
-    cpu.map_or("-".to_owned(), |cpu| format!("{:.0} + {:.0}", cpu.client_us, cpu.server_us))
+    cpu.map_or("-".to_owned(), |cpu| {
+        // What an event costs to read is a few microseconds, to write a few hundred.
+        let digits = usize::from(cpu.client_us + cpu.server_us < 20.0);
+        format!("{:.digits$} + {:.digits$}", cpu.client_us, cpu.server_us)
+    })
 }
 
 fn spread_text(spread: &Spread, digits: usize) -> String {

@@ -3,3 +3,5 @@
 pub(crate) mod append;
 mod populate;
 pub(crate) mod read;
+mod read_log;
+mod read_stream;

@@ -126,8 +126,11 @@ impl Stage {
         };
         self.sessions[number].run(statement).await?;
         play.ended[number] = true;
-        let waited = |session: &Session| session.place() == Place::Waiting;
-        if self.sessions.iter().any(waited) {
+        let stream = self.cast.writers[number].stream;
+        let waits_for_it = |(session, writer): (&Session, &Writer)| {
+            session.place() == Place::Waiting && writer.stream == stream
+        };
+        if self.sessions.iter().zip(&self.cast.writers).any(waits_for_it) {
             while !self.sessions.iter_mut().any(Session::goes_on) {
                 tokio::task::yield_now().await;
             }

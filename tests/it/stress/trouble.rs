@@ -70,7 +70,11 @@ impl Trouble {
             Self::SettingWithoutMeaning => {
                 turn.hold_and_commit("set annals_log.fence = 'garbage'; begin").await
             }
-            Self::SettingLeftBehind => turn.hold_and_commit(SETTING_LEFT_BEHIND).await,
+            Self::SettingLeftBehind => {
+                // Of a transaction before: sent together with the next one it would be that one's own.
+                client.batch_execute(SETTING_LEFT_BEHIND).await?;
+                turn.hold_and_commit("begin").await
+            }
             Self::RolledBack => turn.roll_back().await,
             Self::SavepointRolledBack => turn.roll_back_to_savepoint().await,
             Self::EarlyTransactionId => {
@@ -109,8 +113,7 @@ impl Trouble {
 /// As if the transaction before had entered the fence for the whole session.
 const SETTING_LEFT_BEHIND: &str = "
     select set_config('annals_log.fence',
-        pg_current_xact_id()::text || ':' || 'annals.events_position_seq'::regclass::oid, false);
-    begin";
+        pg_current_xact_id()::text || ':' || 'annals.events_position_seq'::regclass::oid, false)";
 
 const TEN_THOUSAND: &str = r#"
     do $$
