@@ -71,11 +71,13 @@ impl Context {
     }
 
     /// Makes a context for a command that an event gave rise to: the event is the cause, and its conversation
-    /// goes on (an event without one begins it).
+    /// goes on (an event without one begins it), as does its trace.
     pub fn following(event: &RecordedEvent) -> Self {
         let before = event.metadata();
         let correlation = before.correlation_id.unwrap_or_else(|| event.id.into());
-        Self::new().correlated(correlation).caused_by(event.id)
+        let mut following = Self::new().correlated(correlation).caused_by(event.id);
+        following.metadata.traceparent = before.traceparent;
+        following
     }
 
     /// Sets the conversation the command belongs to.
@@ -96,6 +98,23 @@ impl Context {
     #[must_use]
     pub fn acting_for(mut self, actor: impl Into<String>) -> Self {
         self.metadata.actor = Some(actor.into());
+        self
+    }
+
+    /// Sets the trace the command belongs to, as W3C Trace Context writes it
+    /// (`00-<trace id>-<parent id>-<flags>`). A malformed one is left out, as the standard asks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use annals_aggregates::Context;
+    /// let traced = Context::new().traced("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    /// assert!(traced.metadata().traceparent.is_some());
+    /// assert_eq!(Context::new().traced("00-0af7-b7ad-01").metadata().traceparent, None);
+    /// ```
+    #[must_use]
+    pub fn traced(mut self, traceparent: &str) -> Self {
+        self.metadata.traceparent = is_traceparent(traceparent).then(|| traceparent.to_owned());
         self
     }
 
@@ -124,5 +143,48 @@ impl Context {
     /// Returns what is written beside every event decided under this context.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+}
+
+/// Tells whether a text is a traceparent: version, trace id, parent id and flags, of which the ids are not all
+/// zero. A version to come may bring more behind the flags.
+fn is_traceparent(text: &str) -> bool {
+    let is_hex = |part: &str, digits: usize| {
+        part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_id = |part: &str, digits| is_hex(part, digits) && part.bytes().any(|byte| byte != b'0');
+    let parts: Vec<&str> = text.split('-').collect();
+    let [version, trace, parent, flags, more @ ..] = &parts[..] else { return false };
+    is_hex(version, 2)
+        && *version != "ff"
+        && is_id(trace, 32)
+        && is_id(parent, 16)
+        && is_hex(flags, 2)
+        && (more.is_empty() || *version != "00")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_traceparent;
+
+    #[test]
+    fn a_traceparent_is_told_from_other_texts() {
+        let ids = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
+        for good in [format!("00-{ids}-01"), format!("00-{ids}-00"), format!("cc-{ids}-01-what-comes")] {
+            assert!(is_traceparent(&good), "{good}");
+        }
+        for bad in [
+            String::new(),
+            format!("ff-{ids}-01"),
+            format!("00-{ids}-01-more"),
+            format!("00-{ids}"),
+            format!("00-{}-01", ids.to_uppercase()),
+            format!("00-{}-b7ad6b7169203331-01", "0".repeat(32)),
+            format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", "0".repeat(16)),
+            format!("0-{ids}-01"),
+            format!("00-{ids}-1"),
+        ] {
+            assert!(!is_traceparent(&bad), "{bad}");
+        }
     }
 }

@@ -5,6 +5,8 @@
 //! - [`Events`] is what `decide` returns.
 //! - [`Repository`] loads an aggregate by replay, executes commands, and decides again after a conflict.
 //!   [`Executed`] says what came of it; a refusal, a conflict and a fault stay apart in [`ExecuteError`].
+//! - [`Together`] carries out commands to several aggregates in one transaction; [`fold_streams`] folds several
+//!   streams on demand.
 //! - [`test_kit`] reads like the rule it tests: given events, when a command, then events.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
@@ -14,9 +16,11 @@ mod deciding;
 mod error;
 mod events;
 mod executed;
+mod fold;
 mod loaded;
 mod repository;
 pub mod test_kit;
+mod together;
 
 pub use aggregate::Aggregate;
 pub use context::Context;
@@ -24,5 +28,7 @@ pub use deciding::Deciding;
 pub use error::{ExecuteError, Fault, LoadError};
 pub use events::Events;
 pub use executed::Executed;
+pub use fold::{Folded, fold_streams};
 pub use loaded::Loaded;
 pub use repository::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions, Repository};
+pub use together::{ExecutedTogether, Together, TogetherError};

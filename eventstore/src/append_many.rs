@@ -87,6 +87,11 @@ impl AppendMany {
         Self { fingerprint: Some(fingerprint), ..self }
     }
 
+    /// Tells whether there is anything to be stored, and not only streams to be checked.
+    pub fn has_events(&self) -> bool {
+        self.events().next().is_some()
+    }
+
     /// Returns all events, stream after stream.
     pub(crate) fn events(&self) -> impl Iterator<Item = &NewEvent> {
         self.streams.iter().flat_map(|part| &part.events)

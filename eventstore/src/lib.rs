@@ -52,8 +52,9 @@ pub use position::{GlobalPosition, InvalidPosition};
 pub use postgres::PostgresStore;
 pub use read::{
     Direction, LogPage, LogQuery, PAGE_EVENTS_DEFAULT, ReadError, StreamInfo, StreamListQuery, StreamQuery,
+    StreamTail,
 };
-pub use store::EventStore;
+pub use store::{EventStore, TransactionalStore};
 pub use stream::{Category, InvalidStreamName, STREAM_NAME_BYTES_MAX, StreamName, StreamNameFault};
 pub use subscription::{Subscription, SubscriptionPage};
 pub use tailer::{

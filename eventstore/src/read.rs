@@ -63,6 +63,18 @@ impl StreamQuery {
     }
 }
 
+/// What stands in a stream behind a version, as one page, and how far the stream is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamTail {
+    /// The events, oldest first.
+    pub events: Vec<RecordedEvent>,
+    /// The first version that reads return. Where it lies behind the version asked from, the stream was deleted
+    /// and began again, or was truncated: what a reader knew up to there no longer counts.
+    pub first_version: Version,
+    /// The version of the stream's last event; there is more where it lies behind the last one of the page.
+    pub version: Version,
+}
+
 /// Which events of the log to read, as one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogQuery {

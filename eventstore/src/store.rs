@@ -6,8 +6,9 @@ use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
-use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
+use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery, StreamTail};
 use crate::stream::StreamName;
+use crate::version::Version;
 use crate::wakeup::Wakeups;
 
 /// An append-only log of events in streams.
@@ -63,6 +64,18 @@ pub trait EventStore: Clone + Send + Sync + 'static {
         fingerprint: Option<Fingerprint>,
     ) -> impl Future<Output = Result<Option<Appended>, AppendError>> + Send;
 
+    /// As [`EventStore::find_append`], for an append to any number of streams.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::KeyReused`] when it was stored with another fingerprint than the one given;
+    /// [`AppendError::KeyCancelled`]; or a fault of the storage.
+    fn find_append_many(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> impl Future<Output = Result<Option<AppendedMany>, AppendError>> + Send;
+
     /// Reads one page of a stream; none past its end.
     ///
     /// # Errors
@@ -73,6 +86,29 @@ pub trait EventStore: Clone + Send + Sync + 'static {
         stream: &StreamName,
         query: StreamQuery,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, ReadError>> + Send;
+
+    /// Reads one page of what stands in a stream behind a version, and tells how far the stream is: what whoever
+    /// knows the stream up to that version has missed.
+    ///
+    /// Unless a store knows better this is two reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventStore::read_stream`].
+    fn read_tail(
+        &self,
+        stream: &StreamName,
+        after: Version,
+        limit: usize,
+    ) -> impl Future<Output = Result<StreamTail, ReadError>> + Send {
+        async move {
+            let query = StreamQuery::forward().from(after.next()).limit(limit);
+            let events = self.read_stream(stream, query).await?;
+            // Asked for last: a stream that began again before the page was read is told by it.
+            let StreamInfo { first_version, version, .. } = self.stream_info(stream).await?;
+            Ok(StreamTail { events, first_version, version })
+        }
+    }
 
     /// Reads one page of the log of all streams: settled events only, in the order of their positions.
     ///
@@ -100,4 +136,63 @@ pub trait EventStore: Clone + Send + Sync + 'static {
 
     /// Returns hints that the log may have grown; see [`Wakeups`].
     fn wakeups(&self) -> Wakeups;
+}
+
+/// A log whose appends can join a transaction of the caller's own, on the database that holds the log.
+///
+/// What is read in the transaction includes what was appended in it. A receipt proves nothing before the
+/// caller's commit; a failed call leaves the transaction aborted, up to its last savepoint.
+pub trait TransactionalStore: EventStore {
+    /// The transaction, as the caller's driver has it.
+    type Transaction<'t>: Sync;
+
+    /// As [`EventStore::append`], in the transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`].
+    fn append_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        append: Append,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + Send;
+
+    /// As [`EventStore::append_many`], in the transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`].
+    fn append_many_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        append: AppendMany,
+    ) -> impl Future<Output = Result<AppendedMany, AppendError>> + Send;
+
+    /// As [`EventStore::find_append`], in the transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`].
+    fn find_append_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> impl Future<Output = Result<Option<Appended>, AppendError>> + Send;
+
+    /// As [`EventStore::read_tail`], in the transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`].
+    fn read_tail_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        stream: &StreamName,
+        after: Version,
+        limit: usize,
+    ) -> impl Future<Output = Result<StreamTail, ReadError>> + Send;
+
+    /// Wakes subscribers; to be called after the commit.
+    fn wake(&self);
 }

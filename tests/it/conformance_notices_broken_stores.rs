@@ -101,6 +101,7 @@ notices! {
     a_store_that_forgets_the_keys_of_several_streams_is_noticed: ForgetsKeys by [
         a_repetition_to_several_streams_returns_the_first_receipts,
         appends_to_several_streams_under_one_key_are_stored_once,
+        an_append_to_several_streams_is_found_by_its_key,
         a_key_is_cancelled_unless_it_was_used,
         an_append_and_the_cancellation_of_its_key_agree,
     ];

@@ -3,7 +3,9 @@
 //! Guarantees: a lost answer is asked for again with the same event ids at the same version, which the log
 //! recognises; nothing is stored twice by it, and an outcome that stays unknown is never called a failure.
 
-use annals_eventstore::{Append, AppendError, Appended, EventStore};
+use std::future::Future;
+
+use annals_eventstore::AppendError;
 
 use super::backoff::pause;
 
@@ -11,7 +13,7 @@ use super::backoff::pause;
 pub(super) const SENDS_MAX: u32 = 4;
 
 /// Why an append was not confirmed, as far as its caller acts on it.
-pub(super) enum NotAppended {
+pub(crate) enum NotAppended {
     /// Nothing was written, since the stream is not what it was: decide again.
     Conflict(AppendError),
     /// It may have been written.
@@ -20,11 +22,15 @@ pub(super) enum NotAppended {
     Fault(AppendError),
 }
 
-pub(super) async fn append<S: EventStore>(store: &S, append: Append) -> Result<Appended, NotAppended> {
+/// Sends the same append, at exact versions, until the log says what became of it.
+pub(crate) async fn appended<T, F>(send: impl Fn() -> F) -> Result<T, NotAppended>
+where
+    F: Future<Output = Result<T, AppendError>>,
+{
     let mut answer_lost = false;
     let mut sends = 1;
     loop {
-        let failure = match store.append(append.clone()).await {
+        let failure = match send().await {
             Ok(receipt) => return Ok(receipt),
             Err(failure) => failure,
         };
@@ -34,8 +40,7 @@ pub(super) async fn append<S: EventStore>(store: &S, append: Append) -> Result<A
         }
         answer_lost |= matches!(failure, AppendError::OutcomeUnknown(..));
         if !answer_lost {
-            let conflict = failure.is_conflict() || matches!(failure, AppendError::Serialization(..));
-            return Err(if conflict { NotAppended::Conflict(failure) } else { NotAppended::Fault(failure) });
+            return Err(not_appended(failure));
         }
         // Every other failure speaks of its own send alone and says nothing about the lost one.
         if sends >= SENDS_MAX || !failure.is_transient() {
@@ -43,5 +48,14 @@ pub(super) async fn append<S: EventStore>(store: &S, append: Append) -> Result<A
         }
         pause(sends).await;
         sends += 1;
+    }
+}
+
+/// Tells a conflict from a fault, where every answer arrived.
+fn not_appended(failure: AppendError) -> NotAppended {
+    if failure.is_conflict() || matches!(failure, AppendError::Serialization(..)) {
+        NotAppended::Conflict(failure)
+    } else {
+        NotAppended::Fault(failure)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 const PAUSE_MILLIS_MAX: u64 = 64;
 
 /// Waits before a further attempt; `lost` counts the attempts before it. The second one comes at once.
-pub(super) async fn pause(lost: u32) {
+pub(crate) async fn pause(lost: u32) {
     let millis = fastrand::u64(0..=longest_millis(lost));
     if millis > 0 {
         tokio::time::sleep(Duration::from_millis(millis)).await;

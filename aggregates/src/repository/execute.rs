@@ -9,12 +9,12 @@
 
 use std::mem;
 
-use annals_eventstore::{Append, AppendError, Appended, Event, EventStore, NewEvent, StreamName};
+use annals_eventstore::{Append, AppendError, Appended, EventStore, StreamName};
 use tracing::{Instrument, debug, field, info_span};
 
-use super::append::{NotAppended, append};
+use super::append::{NotAppended, appended};
 use super::backoff::pause;
-use super::load::catch_up;
+use super::decision::{Verdict, applied, encode};
 use super::{ExecuteOptions, Repository};
 use crate::aggregate::Aggregate;
 use crate::context::Context;
@@ -54,17 +54,14 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
     async fn run(&mut self) -> Result<Executed<A>, ExecuteError<A::Refusal>> {
         let mut applied_before = self.load_and_look_up_the_key().await?;
         loop {
-            // With a fingerprint of its own the repetition is known for one; else the log compares its events.
-            if let (Some(receipt), Some(_)) = (applied_before, self.options.fingerprint) {
-                return Ok(Executed::AlreadyApplied(receipt));
-            }
-            let decided = match (self.decide(), applied_before) {
-                (Ok(decided), _) if !decided.is_empty() => decided,
-                (_, Some(receipt)) => return Ok(Executed::AlreadyApplied(receipt)),
-                (Ok(_), None) => return Ok(Executed::NothingToDo(mem::take(&mut self.loaded))),
-                (Err(refusal), None) => return Err(ExecuteError::Refused(refusal)),
+            let decided = match self.decide(applied_before) {
+                Verdict::Append(decided) => decided,
+                Verdict::AlreadyApplied(receipt) => return Ok(Executed::AlreadyApplied(receipt)),
+                Verdict::NothingToDo => return Ok(Executed::NothingToDo(mem::take(&mut self.loaded))),
+                Verdict::Refused(refusal) => return Err(ExecuteError::Refused(refusal)),
             };
-            match append(&self.repository.store, self.request(&decided)?).await {
+            let append = self.request(&decided)?;
+            match appended(|| self.repository.store.append(append.clone())).await {
                 Ok(receipt) => return Ok(self.executed(decided, receipt)),
                 Err(NotAppended::Conflict(source)) => self.prepare_another_attempt(source).await?,
                 Err(NotAppended::Unknown { sends, source }) => {
@@ -87,22 +84,17 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
             }
         };
         let (loaded, applied_before) =
-            tokio::join!(catch_up(self.repository, &self.stream, &mut self.loaded), look_up);
+            tokio::join!(self.repository.catch_up(&self.stream, &mut self.loaded), look_up);
         loaded?;
         applied_before.map_err(Fault::Append)
     }
 
-    fn decide(&self) -> Result<Events<A::Event>, A::Refusal> {
-        self.loaded.state.decide(self.command.clone(), self.context)
+    fn decide(&self, applied_before: Option<Appended>) -> Verdict<A> {
+        Verdict::of(&self.loaded.state, &self.command, self.context, &self.options, applied_before)
     }
 
     fn request(&self, decided: &Events<A::Event>) -> Result<Append, Fault> {
-        let encode = |(index, event): (usize, &A::Event)| match event.encode() {
-            Ok(event) => Ok(event.with_metadata(self.context.metadata().clone())),
-            Err(source) => Err(Fault::Encode { index, source }),
-        };
-        let events: Vec<NewEvent> =
-            decided.as_slice().iter().enumerate().map(encode).collect::<Result<_, _>>()?;
+        let events = encode(decided, self.context)?;
         let append = Append::to(self.stream.clone(), events).expecting(self.loaded.version);
         Ok(Append { key: self.options.key, fingerprint: self.options.fingerprint, ..append })
     }
@@ -112,11 +104,7 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
         if receipt.already_applied && self.options.key.is_some() {
             return Executed::AlreadyApplied(receipt);
         }
-        let mut loaded = mem::take(&mut self.loaded);
-        loaded.version = receipt.to_version;
-        let events = decided.into_vec();
-        events.iter().for_each(|event| loaded.state.evolve(event));
-        Executed::Applied { loaded, events, receipt }
+        applied(mem::take(&mut self.loaded), decided, receipt)
     }
 
     async fn prepare_another_attempt(&mut self, source: AppendError) -> Result<(), ExecuteError<A::Refusal>> {

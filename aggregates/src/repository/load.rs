@@ -1,59 +1,56 @@
 //! Loading: a stream folded into a state, page by page.
 //!
 //! Guarantees
-//! - a state is the fold of a prefix of what the log shows of the stream;
-//! - the next page is asked for before the one at hand is decoded, so reading and decoding overlap.
+//! - a state is the fold of a prefix of what the log shows of the stream, also where the stream was deleted and
+//!   began again since the state was last brought up to date;
+//! - the next page is asked for before the one at hand is decoded, so reading and decoding overlap;
+//! - at most two pages are in memory.
 
-use annals_eventstore::{Event, EventStore, ReadError, RecordedEvent, StreamName, StreamQuery, Version};
+use annals_eventstore::{Event, ReadError, RecordedEvent, StreamName, StreamTail, Version};
 use chrono::{DateTime, Utc};
 
-use super::Repository;
+use super::source::Source;
 use crate::aggregate::Aggregate;
 use crate::error::LoadError;
 use crate::loaded::Loaded;
 
-pub(super) async fn load<A: Aggregate, S: EventStore>(
-    repository: &Repository<A, S>,
-    id: &A::Id,
-) -> Result<Loaded<A>, LoadError> {
-    let stream = A::stream_name(id)?;
-    let mut loaded = Loaded::default();
-    catch_up(repository, &stream, &mut loaded).await?;
-    Ok(loaded)
-}
-
-pub(super) async fn load_at<A: Aggregate, S: EventStore>(
-    repository: &Repository<A, S>,
+/// Loads an aggregate as it was when its stream was at a version.
+pub(super) async fn load_at<A: Aggregate>(
+    source: &impl Source,
+    page_events: usize,
     id: &A::Id,
     wanted: Version,
 ) -> Result<Loaded<A>, LoadError> {
     let stream = A::stream_name(id)?;
     let mut loaded = Loaded::default();
-    replay(repository, &stream, &mut loaded, Until::Version(wanted)).await?;
+    replay(source, page_events, &stream, &mut loaded, Until::Version(wanted)).await?;
     if loaded.version < wanted {
         return Err(LoadError::VersionNotReached { stream, wanted, actual: loaded.version });
     }
     Ok(loaded)
 }
 
-pub(super) async fn load_at_time<A: Aggregate, S: EventStore>(
-    repository: &Repository<A, S>,
+/// Loads an aggregate as it was at a time.
+pub(super) async fn load_at_time<A: Aggregate>(
+    source: &impl Source,
+    page_events: usize,
     id: &A::Id,
     time: DateTime<Utc>,
 ) -> Result<Loaded<A>, LoadError> {
     let stream = A::stream_name(id)?;
     let mut loaded = Loaded::default();
-    replay(repository, &stream, &mut loaded, Until::Time(time)).await?;
+    replay(source, page_events, &stream, &mut loaded, Until::Time(time)).await?;
     Ok(loaded)
 }
 
 /// Takes in what is new since the state was loaded: everything, for a default one.
-pub(super) async fn catch_up<A: Aggregate, S: EventStore>(
-    repository: &Repository<A, S>,
+pub(crate) async fn catch_up<A: Aggregate>(
+    source: &impl Source,
+    page_events: usize,
     stream: &StreamName,
     loaded: &mut Loaded<A>,
 ) -> Result<(), LoadError> {
-    replay(repository, stream, loaded, Until::End).await
+    replay(source, page_events, stream, loaded, Until::End).await
 }
 
 /// Where a replay ends.
@@ -85,13 +82,14 @@ impl Until {
     }
 }
 
-async fn replay<A: Aggregate, S: EventStore>(
-    repository: &Repository<A, S>,
+async fn replay<A: Aggregate>(
+    source: &impl Source,
+    page_events: usize,
     stream: &StreamName,
     loaded: &mut Loaded<A>,
     until: Until,
 ) -> Result<(), LoadError> {
-    let read_behind = |version| read_behind(repository, stream, version, until);
+    let read_behind = |version| read_behind(source, stream, version, until, page_events);
     let mut page = read_behind(loaded.version).await;
     loop {
         let read = match page {
@@ -103,9 +101,15 @@ async fn replay<A: Aggregate, S: EventStore>(
             }
             Err(fault) => return Err(fault.into()),
         };
-        let more = read.is_full && read.events.iter().all(|event| until.takes(event));
+        if loaded.version > Version::NONE && read.first_version > loaded.version {
+            // The stream was deleted and began again, or was cut off behind what is known of it.
+            *loaded = Loaded::default();
+            page = read_behind(loaded.version).await;
+            continue;
+        }
         let Some(last) = read.events.last().map(|event| event.version) else { return Ok(()) };
-        if !more {
+        let all_wanted = read.events.iter().all(|event| until.takes(event));
+        if !all_wanted || last >= read.version || until.limit_behind(last, page_events) == 0 {
             return fold(loaded, &read.events, until);
         }
         let (next, folded) =
@@ -115,26 +119,18 @@ async fn replay<A: Aggregate, S: EventStore>(
     }
 }
 
-struct Page {
-    events: Vec<RecordedEvent>,
-    /// There may be more behind it.
-    is_full: bool,
-}
-
-async fn read_behind<A: Aggregate, S: EventStore>(
-    repository: &Repository<A, S>,
+async fn read_behind(
+    source: &impl Source,
     stream: &StreamName,
     version: Version,
     until: Until,
-) -> Result<Page, ReadError> {
-    let limit = until.limit_behind(version, repository.page_events);
+    page_events: usize,
+) -> Result<StreamTail, ReadError> {
+    let limit = until.limit_behind(version, page_events);
     if limit == 0 {
-        return Ok(Page { events: Vec::new(), is_full: false });
+        return Ok(StreamTail { events: Vec::new(), first_version: Version::FIRST, version });
     }
-    let query = StreamQuery::forward().from(version.next()).limit(limit);
-    let events = repository.store.read_stream(stream, query).await?;
-    let is_full = events.len() >= limit;
-    Ok(Page { events, is_full })
+    source.tail(stream, version, limit).await
 }
 
 fn fold<A: Aggregate>(

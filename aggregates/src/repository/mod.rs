@@ -8,14 +8,17 @@
 
 mod append;
 mod backoff;
+mod decision;
 mod execute;
+mod join;
 mod load;
 mod options;
+mod source;
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use annals_eventstore::{EventStore, PAGE_EVENTS_DEFAULT, Version};
+use annals_eventstore::{EventStore, PAGE_EVENTS_DEFAULT, StreamName, TransactionalStore, Version};
 use chrono::{DateTime, Utc};
 
 use crate::aggregate::Aggregate;
@@ -24,7 +27,14 @@ use crate::error::{ExecuteError, LoadError};
 use crate::executed::Executed;
 use crate::loaded::Loaded;
 
+use source::InTransaction;
+
+pub(crate) use append::{NotAppended, appended};
+pub(crate) use backoff::pause;
+pub(crate) use decision::encode;
+pub(crate) use load::catch_up;
 pub use options::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions};
+pub(crate) use source::Log;
 
 /// Loads the aggregates of one type from a log, and executes commands on them.
 ///
@@ -78,7 +88,10 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
     ///
     /// [`LoadError`], except [`LoadError::VersionNotReached`].
     pub async fn load(&self, id: &A::Id) -> Result<Loaded<A>, LoadError> {
-        load::load(self, id).await
+        let stream = A::stream_name(id)?;
+        let mut loaded = Loaded::default();
+        self.catch_up(&stream, &mut loaded).await?;
+        Ok(loaded)
     }
 
     /// Loads an aggregate as it was when its stream was at this version.
@@ -87,7 +100,7 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
     ///
     /// [`LoadError::VersionNotReached`] when the stream is shorter, or another [`LoadError`].
     pub async fn load_at(&self, id: &A::Id, version: Version) -> Result<Loaded<A>, LoadError> {
-        load::load_at(self, id, version).await
+        load::load_at(&Log(&self.store), self.page_events, id, version).await
     }
 
     /// Loads an aggregate as it was at a time, by the clock of the log that recorded its events.
@@ -99,7 +112,7 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
     ///
     /// [`LoadError`], except [`LoadError::VersionNotReached`].
     pub async fn load_at_time(&self, id: &A::Id, time: DateTime<Utc>) -> Result<Loaded<A>, LoadError> {
-        load::load_at_time(self, id, time).await
+        load::load_at_time(&Log(&self.store), self.page_events, id, time).await
     }
 
     /// Executes a command: loads, decides, appends at the loaded version; when another writer came first,
@@ -132,6 +145,37 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
         options: ExecuteOptions,
     ) -> Result<Executed<A>, ExecuteError<A::Refusal>> {
         execute::execute(self, id, command, context, options).await
+    }
+
+    /// Executes a command inside a transaction of the caller's, on the database that holds the log: its events
+    /// are stored together with whatever else the transaction writes, or not at all.
+    ///
+    /// The aggregate is loaded in the transaction and shows what was appended in it. What is returned holds
+    /// once the caller has committed; call [`TransactionalStore::wake`] then. One decision is taken, whatever
+    /// the options say.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError`]. After [`ExecuteError::Conflict`] and a fault of the log the transaction is aborted, up
+    /// to its last savepoint: begin anew. A refusal leaves it as it was.
+    pub async fn execute_in(
+        &self,
+        transaction: &S::Transaction<'_>,
+        id: &A::Id,
+        command: A::Command,
+        context: &Context,
+        options: ExecuteOptions,
+    ) -> Result<Executed<A>, ExecuteError<A::Refusal>>
+    where
+        S: TransactionalStore,
+    {
+        let source = InTransaction { store: &self.store, transaction };
+        join::execute_in(source, self.page_events, id, command, context, options).await
+    }
+
+    /// Takes in what is new since the state was loaded.
+    async fn catch_up(&self, stream: &StreamName, loaded: &mut Loaded<A>) -> Result<(), LoadError> {
+        catch_up(&Log(&self.store), self.page_events, stream, loaded).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The promises of the repository and the test kit, over the log in memory.
 
 mod conflict;
+mod fold;
 mod idempotency;
 mod jar;
 mod outcome;
@@ -8,3 +9,5 @@ mod outcome_unknown;
 mod replay;
 mod scripted_store;
 mod test_kit;
+mod together;
+mod trace;

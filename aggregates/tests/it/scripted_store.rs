@@ -101,11 +101,31 @@ impl EventStore for ScriptedStore {
     }
 
     async fn append_many(&self, append: AppendMany) -> Result<AppendedMany, AppendError> {
-        self.log.append_many(append).await
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        let step = self.script.lock().expect("script").pop_front();
+        let lost = AppendError::OutcomeUnknown(append.streams[0].stream.clone(), "connection reset".into());
+        match step {
+            None => self.log.append_many(append).await,
+            Some(Step::After(rival)) => {
+                self.log.append(rival).await.expect("the other process is not refused");
+                self.log.append_many(append).await
+            }
+            Some(Step::StoredAndLost) => self.log.append_many(append).await.and(Err(lost)),
+            Some(Step::Lost) => Err(lost),
+            Some(Step::Failed(failure)) => Err(failure),
+        }
     }
 
     async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
         self.log.cancel_key(key).await
+    }
+
+    async fn find_append_many(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<AppendedMany>, AppendError> {
+        self.log.find_append_many(key, fingerprint).await
     }
 
     async fn find_append(

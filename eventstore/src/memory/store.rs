@@ -10,7 +10,7 @@ use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::memory::append::{append, append_many};
-use crate::memory::keys::{cancel, find};
+use crate::memory::keys::{cancel, find, find_many};
 use crate::memory::log::Log;
 use crate::memory::read::{list_streams, read_log, read_stream, stream_info};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
@@ -105,6 +105,14 @@ impl EventStore for MemoryStore {
         fingerprint: Option<Fingerprint>,
     ) -> Result<Option<Appended>, AppendError> {
         find(&self.log(), key, fingerprint)
+    }
+
+    async fn find_append_many(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<AppendedMany>, AppendError> {
+        find_many(&self.log(), key, fingerprint)
     }
 
     async fn read_stream(

@@ -50,8 +50,28 @@ pub(super) async fn find_append(
     fingerprint: Option<Fingerprint>,
 ) -> Result<Option<Appended>, AppendError> {
     let statement = client.prepare_cached(&statements.find_append).await.map_err(unprepared_append)?;
+    find(&***client, &statement, key, fingerprint).await
+}
+
+/// As [`find_append`], in a caller's transaction.
+pub(super) async fn find_append_in(
+    transaction: &Transaction<'_>,
+    statements: &Statements,
+    key: IdempotencyKey,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Option<Appended>, AppendError> {
+    let statement = transaction.prepare(&statements.find_append).await.map_err(unprepared_append)?;
+    find(transaction, &statement, key, fingerprint).await
+}
+
+async fn find(
+    client: &impl GenericClient,
+    statement: &Statement,
+    key: IdempotencyKey,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Option<Appended>, AppendError> {
     let fingerprint = fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
-    let rows = client.query(&statement, &[&key.as_uuid(), &fingerprint]).await;
+    let rows = client.query(statement, &[&key.as_uuid(), &fingerprint]).await;
     rows.and_then(|rows| rows.first().map(|row| receipt(row, 0)).transpose())
         .map_err(|error| find_error(key, error))
 }

@@ -6,12 +6,12 @@ use deadpool_postgres::Client;
 use tokio_postgres::{GenericClient, Row, Statement, Transaction};
 
 use super::append::{EventColumns, receipt};
-use super::fault::{Attempt, append_error, cancel_error, unprepared_append, unsent_append};
+use super::fault::{Attempt, append_error, cancel_error, find_error, unprepared_append, unsent_append};
 use super::session::Session;
 use super::statements::Statements;
 use crate::append::AppendError;
 use crate::append_many::{AppendMany, AppendedMany, Cancellation, StreamAppended};
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::stream::StreamName;
 
 /// Appends in a transaction of its own.
@@ -32,6 +32,21 @@ pub(super) async fn append_many_in(
 ) -> Result<AppendedMany, AppendError> {
     let statement = transaction.prepare(&statements.append_many).await.map_err(unprepared_append)?;
     send(transaction, &statement, append).await
+}
+
+/// Finds the receipts of an append that was stored under a key.
+pub(super) async fn find_append_many(
+    session: &Session,
+    key: IdempotencyKey,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Option<AppendedMany>, AppendError> {
+    let client = session.pool.get().await.map_err(unsent_append)?;
+    let statement =
+        client.prepare_cached(&session.statements.find_append_many).await.map_err(unprepared_append)?;
+    let fingerprint = fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
+    let rows = client.query(&statement, &[&key.as_uuid(), &fingerprint]).await;
+    let found = rows.and_then(|rows| receipts(&rows)).map_err(|error| find_error(key, error))?;
+    Ok((!found.streams.is_empty()).then_some(found))
 }
 
 /// Closes a key, or returns what was stored under it. Asks twice at most: after a lost connection the second

@@ -18,6 +18,7 @@ mod session;
 mod slot;
 mod statements;
 mod store;
+mod tail;
 mod wake;
 
 pub use checkpoint::{CheckpointError, ClaimedCheckpoint, Consumer};

@@ -17,15 +17,16 @@ use super::resolve::resolved;
 use super::session::Session;
 use super::statements::Statements;
 use super::wake::{WakeSender, Waker};
-use super::{append, append_many, read};
+use super::{append, append_many, read, tail};
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::checkpoint::Lineage;
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
-use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
-use crate::store::EventStore;
+use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery, StreamTail};
+use crate::store::{EventStore, TransactionalStore};
 use crate::stream::StreamName;
+use crate::version::Version;
 use crate::wakeup::{WakeupSource, Wakeups};
 
 /// A log in PostgreSQL 15 or later. Cheap to clone; all clones share one pool.
@@ -209,12 +210,29 @@ impl EventStore for PostgresStore {
         append::find_append(&client, &self.0.session.statements, key, fingerprint).await
     }
 
+    async fn find_append_many(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<AppendedMany>, AppendError> {
+        append_many::find_append_many(&self.0.session, key, fingerprint).await
+    }
+
     fn read_stream(
         &self,
         stream: &StreamName,
         query: StreamQuery,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, ReadError>> + Send {
         read::read_stream(&self.0.session, stream, query)
+    }
+
+    fn read_tail(
+        &self,
+        stream: &StreamName,
+        after: Version,
+        limit: usize,
+    ) -> impl Future<Output = Result<StreamTail, ReadError>> + Send {
+        tail::read_tail(&self.0.session, stream, after, limit)
     }
 
     fn read_log(&self, query: LogQuery) -> impl Future<Output = Result<LogPage, ReadError>> + Send {
@@ -231,6 +249,49 @@ impl EventStore for PostgresStore {
 
     fn wakeups(&self) -> Wakeups {
         self.0.hints().subscribe(self.0.config.poll_interval)
+    }
+}
+
+impl TransactionalStore for PostgresStore {
+    type Transaction<'t> = Transaction<'t>;
+
+    fn append_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        append: Append,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + Send {
+        self.append_in(transaction, append)
+    }
+
+    fn append_many_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        append: AppendMany,
+    ) -> impl Future<Output = Result<AppendedMany, AppendError>> + Send {
+        self.append_many_in(transaction, append)
+    }
+
+    fn find_append_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> impl Future<Output = Result<Option<Appended>, AppendError>> + Send {
+        append::find_append_in(transaction, &self.0.session.statements, key, fingerprint)
+    }
+
+    fn read_tail_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        stream: &StreamName,
+        after: Version,
+        limit: usize,
+    ) -> impl Future<Output = Result<StreamTail, ReadError>> + Send {
+        tail::read_tail_in(transaction, &self.0.session.statements, stream, after, limit)
+    }
+
+    fn wake(&self) {
+        self.wake();
     }
 }
 

@@ -62,6 +62,15 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
     ("conformance", &["conformance"]),
 ];
 
+/// The modules of the aggregates, from the bottom: what a domain is written in, what comes of it, and what
+/// carries it out.
+const AGGREGATES: &[(&str, &[&str])] = &[
+    ("value types", &["aggregate", "context", "deciding", "error", "events", "executed", "loaded"]),
+    ("the test kit", &["test_kit"]),
+    ("the repository", &["fold", "repository"]),
+    ("those who stand on the repository", &["together"]),
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -138,5 +147,13 @@ fn value_types_know_no_ports_and_ports_no_adapters() -> TestResult {
     let to_adapters = eventstore.top_edges().into_iter().filter(|edge| adapters.contains(&edge.to.as_str()));
     faults.extend(to_adapters.map(|edge| format!("{edge}: nobody imports an adapter")));
     nothing_of(&faults);
+    Ok(())
+}
+
+#[test]
+fn a_domain_is_written_without_the_repository_and_the_repository_without_what_stands_on_it() -> TestResult {
+    let aggregates = Modules::read(&root().join("aggregates/src"), "aggregates/src")?;
+
+    nothing_of(&layer_faults(&aggregates, AGGREGATES));
     Ok(())
 }

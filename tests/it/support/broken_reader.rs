@@ -143,6 +143,14 @@ impl EventStore for ReadBy {
         self.sound.cancel_key(key).await
     }
 
+    async fn find_append_many(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<AppendedMany>, AppendError> {
+        self.sound.find_append_many(key, fingerprint).await
+    }
+
     async fn find_append(
         &self,
         key: IdempotencyKey,

@@ -188,6 +188,40 @@ pub async fn an_append_is_found_by_its_key<H: StoreHarness>(harness: &H) -> Case
     Ok(())
 }
 
+/// 13: an append to any number of streams is found by its key, with a receipt for each.
+pub async fn an_append_to_several_streams_is_found_by_its_key<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    let [of_one, of_two, unused] = ["of one", "of two", "unused"].map(IdempotencyKey::from);
+    let fingerprint = Fingerprint::of("what it says");
+    let one = store.append(append("thing-1", 2).with_key(of_one)).await?;
+    let two = AppendMany::new()
+        .append(stream("thing-2"), ExpectedVersion::Any, counted_to(3))
+        .append(stream("thing-1"), ExpectedVersion::Any, counted_to(1))
+        .with_key(of_two)
+        .with_fingerprint(fingerprint);
+    let two = store.append_many(two).await?;
+    store.append(append("thing-2", 1)).await?;
+
+    let found = store.find_append_many(of_one, None).await?;
+    let receipt = found.and_then(|found| found.of(&stream("thing-1")));
+    ensure_eq!(receipt, Some(Appended { already_applied: true, ..one }), "the receipt of one stream");
+    for given in [None, Some(fingerprint)] {
+        let found = store.find_append_many(of_two, given).await?;
+        for part in &two.streams {
+            let receipt = found.as_ref().and_then(|found| found.of(&part.stream));
+            let promised = Appended { already_applied: true, ..part.appended };
+            ensure_eq!(receipt, Some(promised), "the receipt of {}", part.stream);
+        }
+    }
+    ensure_eq!(store.find_append_many(unused, None).await?, None, "the receipt under another key");
+    let by_another = store.find_append_many(of_two, Some(Fingerprint::of("something else"))).await;
+    ensure_matches!(by_another, Err(AppendError::KeyReused { .. }), "the key under another fingerprint");
+    store.cancel_key(unused).await?;
+    let cancelled = store.find_append_many(unused, None).await;
+    ensure_matches!(cancelled, Err(AppendError::KeyCancelled { .. }), "the cancelled key");
+    Ok(())
+}
+
 /// 13: a key that no append has used is cancelled for ever, and an append under it is refused by name; a key
 /// that was used answers with the receipt, of one stream or several.
 pub async fn a_key_is_cancelled_unless_it_was_used<H: StoreHarness>(harness: &H) -> CaseResult {

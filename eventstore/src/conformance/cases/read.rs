@@ -78,6 +78,33 @@ pub async fn a_stream_reads_both_ways_from_any_version<H: StoreHarness>(harness:
     Ok(())
 }
 
+/// 24: the tail of a stream holds what stands behind a version, page by page, and tells how far the stream is,
+/// also where nothing is new.
+pub async fn a_tail_holds_what_is_new_and_tells_how_far_the_stream_is<H: StoreHarness>(
+    harness: &H,
+) -> CaseResult {
+    let store = harness.store();
+    for name in ["thing-1", "thing-2"] {
+        store.append(append(name, 5)).await?;
+    }
+    let whole = whole_stream(&store, &stream("thing-1")).await?;
+
+    for after in 0..=6_usize {
+        for limit in [0, 1, 3, 1_000] {
+            let told = format!("{limit} behind {after}");
+            let tail =
+                store.read_tail(&stream("thing-1"), Version::NONE.advance(after as u64), limit).await?;
+            let promised: Vec<_> = whole.iter().skip(after).take(limit).cloned().collect();
+            ensure_eq!(tail.events, promised, "{told}: events");
+            ensure_eq!(tail.first_version, Version::FIRST, "{told}: first version");
+            ensure_eq!(tail.version.get(), 5, "{told}: version of the stream");
+        }
+    }
+    let missing = store.read_tail(&stream("thing-3"), Version::NONE, 1_000).await;
+    ensure_matches!(missing, Err(ReadError::StreamNotFound(_)), "the tail of a missing stream");
+    Ok(())
+}
+
 /// 25: a stream read in pages of 1, 2, 7 or many events, either way, is the same stream.
 pub async fn every_page_size_reads_the_same_stream<H: StoreHarness>(harness: &H) -> CaseResult {
     let store = harness.store();

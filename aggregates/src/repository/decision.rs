@@ -1,0 +1,67 @@
+//! A decision on its way into the log: taken, encoded, and its receipt taken into the state.
+
+use annals_eventstore::{Appended, Event, NewEvent};
+
+use super::ExecuteOptions;
+use crate::aggregate::Aggregate;
+use crate::context::Context;
+use crate::error::Fault;
+use crate::events::Events;
+use crate::executed::Executed;
+use crate::loaded::Loaded;
+
+/// What a command leads to on a state.
+pub(crate) enum Verdict<A: Aggregate> {
+    /// These events are to be stored.
+    Append(Events<A::Event>),
+    /// The command was carried out before.
+    AlreadyApplied(Appended),
+    /// Nothing has to happen.
+    NothingToDo,
+    /// The domain says no.
+    Refused(A::Refusal),
+}
+
+impl<A: Aggregate> Verdict<A> {
+    /// Decides a command; `applied_before` is what is stored under its key.
+    ///
+    /// With a fingerprint of its own a repetition is known for one; without, the log compares its events.
+    pub(crate) fn of(
+        state: &A,
+        command: &A::Command,
+        context: &Context,
+        options: &ExecuteOptions,
+        applied_before: Option<Appended>,
+    ) -> Self {
+        if let (Some(receipt), Some(_)) = (applied_before, options.fingerprint) {
+            return Self::AlreadyApplied(receipt);
+        }
+        match (state.decide(command.clone(), context), applied_before) {
+            (Ok(decided), _) if !decided.is_empty() => Self::Append(decided),
+            (_, Some(receipt)) => Self::AlreadyApplied(receipt),
+            (Ok(_), None) => Self::NothingToDo,
+            (Err(refusal), None) => Self::Refused(refusal),
+        }
+    }
+}
+
+/// Writes events for the log, each with the metadata of the context.
+pub(crate) fn encode<E: Event>(decided: &Events<E>, context: &Context) -> Result<Vec<NewEvent>, Fault> {
+    let encode = |(index, event): (usize, &E)| match event.encode() {
+        Ok(event) => Ok(event.with_metadata(context.metadata().clone())),
+        Err(source) => Err(Fault::Encode { index, source }),
+    };
+    decided.as_slice().iter().enumerate().map(encode).collect()
+}
+
+/// Takes events that were stored into the state they were decided on.
+pub(crate) fn applied<A: Aggregate>(
+    mut loaded: Loaded<A>,
+    decided: Events<A::Event>,
+    receipt: Appended,
+) -> Executed<A> {
+    loaded.version = receipt.to_version;
+    let events = decided.into_vec();
+    events.iter().for_each(|event| loaded.state.evolve(event));
+    Executed::Applied { loaded, events, receipt }
+}

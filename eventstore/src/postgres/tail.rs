@@ -1,0 +1,74 @@
+//! Reading what stands in a stream behind a version: one statement, whatever the stream has come to.
+
+use deadpool_postgres::Client;
+use tokio_postgres::{Row, Transaction};
+
+use super::fault::{read_error, unsent_read};
+use super::row::event;
+use super::session::Session;
+use super::statements::Statements;
+use crate::event::RecordedEvent;
+use crate::read::{ReadError, StreamTail};
+use crate::stream::StreamName;
+use crate::version::Version;
+
+/// Where the columns of the event begin, behind those of the stream.
+const EVENT: usize = 3;
+
+/// Reads in a transaction of its own.
+pub(super) async fn read_tail(
+    session: &Session,
+    stream: &StreamName,
+    after: Version,
+    limit: usize,
+) -> Result<StreamTail, ReadError> {
+    let client: Client = session.pool.get().await.map_err(unsent_read)?;
+    let statement = client.prepare_cached(&session.statements.read_tail).await.map_err(read_error)?;
+    let rows = client.query(&statement, &[&stream.as_str(), &after.get(), &rows_max(limit)]).await;
+    tail(stream, &rows.map_err(read_error)?)
+}
+
+/// Reads in a caller's transaction.
+pub(super) async fn read_tail_in(
+    transaction: &Transaction<'_>,
+    statements: &Statements,
+    stream: &StreamName,
+    after: Version,
+    limit: usize,
+) -> Result<StreamTail, ReadError> {
+    let statement = transaction.prepare(&statements.read_tail).await.map_err(read_error)?;
+    let rows = transaction.query(&statement, &[&stream.as_str(), &after.get(), &rows_max(limit)]).await;
+    tail(stream, &rows.map_err(read_error)?)
+}
+
+fn tail(stream: &StreamName, rows: &[Row]) -> Result<StreamTail, ReadError> {
+    let Some(head) = rows.first() else {
+        return Err(ReadError::StreamNotFound(stream.clone()));
+    };
+    let version = |column: usize| -> Result<Version, ReadError> {
+        Ok(Version::try_from(head.try_get::<_, i64>(column).map_err(read_error)?).unwrap_or_default())
+    };
+    let (version, first_version) = (version(0)?, version(1)?);
+    if head.try_get(2).map_err(read_error)? {
+        return Err(ReadError::StreamDeleted(stream.clone()));
+    }
+    if first_version > version {
+        return Err(ReadError::StreamNotFound(stream.clone()));
+    }
+    Ok(StreamTail { events: events(rows).map_err(read_error)?, first_version, version })
+}
+
+/// The events; the one row without any carries the stream alone.
+fn events(rows: &[Row]) -> Result<Vec<RecordedEvent>, tokio_postgres::Error> {
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.try_get::<_, Option<i64>>(EVENT)?.is_some() {
+            events.push(event(row, EVENT)?);
+        }
+    }
+    Ok(events)
+}
+
+fn rows_max(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
