@@ -11,6 +11,8 @@
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
 mod aggregate;
+mod baseline;
+mod cache;
 mod context;
 mod deciding;
 mod error;
@@ -19,10 +21,12 @@ mod executed;
 mod fold;
 mod loaded;
 mod repository;
+mod snapshots;
 pub mod test_kit;
 mod together;
 
 pub use aggregate::Aggregate;
+pub use cache::{CACHE_STATES_DEFAULT, CacheOptions};
 pub use context::Context;
 pub use deciding::Deciding;
 pub use error::{ExecuteError, Fault, LoadError};
@@ -31,4 +35,5 @@ pub use executed::Executed;
 pub use fold::{Folded, fold_streams};
 pub use loaded::Loaded;
 pub use repository::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions, Repository};
+pub use snapshots::{SNAPSHOT_EVERY_DEFAULT, Snapshot, SnapshotPolicy, SnapshotShape};
 pub use together::{ExecutedTogether, Together, TogetherError};

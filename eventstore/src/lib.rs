@@ -24,6 +24,8 @@ mod payload;
 mod position;
 pub mod postgres;
 mod read;
+mod snapshot;
+mod snapshot_store;
 mod store;
 mod stream;
 mod subscription;
@@ -54,6 +56,8 @@ pub use read::{
     Direction, LogPage, LogQuery, PAGE_EVENTS_DEFAULT, ReadError, StreamInfo, StreamListQuery, StreamQuery,
     StreamTail,
 };
+pub use snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail, StoredSnapshot, snapshot_hash};
+pub use snapshot_store::SnapshotStore;
 pub use store::{EventStore, TransactionalStore};
 pub use stream::{Category, InvalidStreamName, STREAM_NAME_BYTES_MAX, StreamName, StreamNameFault};
 pub use subscription::{Subscription, SubscriptionPage};

@@ -1,49 +1,10 @@
-//! Commands that join the caller's own transaction, and states of streams that began again.
+//! Commands that join the caller's own transaction.
 
-use annals::aggregates::{Aggregate, Context, Events, ExecuteError, ExecuteOptions, Executed, Repository};
-use annals::eventstore::{Event, EventStore, PostgresStore, Version};
+use annals::aggregates::{Context, ExecuteError, ExecuteOptions, Executed};
+use annals::eventstore::{TransactionalStore, Version};
 use annals_devdb::TestResult;
-use serde::{Deserialize, Serialize};
 
-use crate::support::TestDb;
-
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Counter(u64);
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum Counted {
-    #[serde(rename = "counted")]
-    By(u64),
-}
-impl Event for Counted {}
-
-#[derive(Debug, PartialEq, thiserror::Error)]
-#[error("full")]
-struct Full;
-
-impl Aggregate for Counter {
-    const CATEGORY: &'static str = "counter";
-    type Id = u32;
-    type Command = u64;
-    type Event = Counted;
-    type Refusal = Full;
-
-    fn decide(&self, by: u64, _: &Context) -> Result<Events<Counted>, Full> {
-        match by {
-            0 => Ok(Events::none()),
-            _ if self.0 + by > 100 => Err(Full),
-            _ => Ok(Counted::By(by).into()),
-        }
-    }
-
-    fn evolve(&mut self, Counted::By(by): &Counted) {
-        self.0 += by;
-    }
-}
-
-fn counters(db: &TestDb) -> Repository<Counter, PostgresStore> {
-    Repository::new(db.store())
-}
+use crate::support::{Counter, Full, TestDb, counters};
 
 #[tokio::test]
 async fn a_command_in_the_callers_transaction_shares_its_fate_and_sees_what_was_done_in_it() -> TestResult {
@@ -66,7 +27,7 @@ async fn a_command_in_the_callers_transaction_shares_its_fate_and_sees_what_was_
         assert_eq!(counters.load(&1).await?.version, Version::NONE, "before the end of the transaction");
         if commits {
             transaction.commit().await?;
-            counters.store().wake();
+            TransactionalStore::wake(counters.store());
         } else {
             transaction.rollback().await?;
         }
@@ -115,26 +76,5 @@ async fn a_conflict_in_the_callers_transaction_is_told_and_aborts_it() -> TestRe
     assert!(transaction.query("select 1", &[]).await.is_err(), "the transaction goes on");
     transaction.rollback().await?;
     assert_eq!(counters.load(&1).await?.state, Counter(3));
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_tail_tells_that_a_stream_was_deleted_and_began_again() -> TestResult {
-    let db = TestDb::fresh().await?;
-    let (counters, client, stream) = (counters(&db), db.connect().await?, Counter::stream_name(&1)?);
-    for by in [10, 20] {
-        counters.execute(&1, by, &Context::new()).await?;
-    }
-    client.execute("update annals.streams set first_version = version + 1", &[]).await?;
-    let deleted = counters.store().read_tail(&stream, Version::NONE.advance(2), 10).await;
-    assert!(matches!(deleted, Err(annals::eventstore::ReadError::StreamNotFound(_))), "{deleted:?}");
-    counters.execute(&1, 5, &Context::new()).await?;
-
-    let tail = counters.store().read_tail(&stream, Version::NONE.advance(2), 10).await?;
-    let missed = counters.store().read_tail(&stream, Version::NONE.advance(3), 10).await?;
-
-    assert_eq!((tail.first_version.get(), tail.version.get(), tail.events.len()), (3, 3, 1));
-    assert_eq!((missed.first_version.get(), missed.version.get(), missed.events.len()), (3, 3, 0));
-    assert_eq!(counters.load(&1).await?.state, Counter(5));
     Ok(())
 }

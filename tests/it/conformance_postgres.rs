@@ -118,5 +118,8 @@ conformance_suite! {
         60 changing_between_cursor_and_tailer_neither_loses_nor_doubles,
         61 an_unsubscribed_subscription_ends_and_can_be_made_anew,
         63 a_subscription_to_a_missing_stream_gets_its_first_event,
+        84 a_snapshot_and_what_stands_behind_it_come_together,
+        84 a_snapshot_of_another_kind_or_shape_is_passed_over,
+        84 old_snapshots_are_pruned_and_impossible_ones_refused,
     }
 }

@@ -1,5 +1,6 @@
 //! The integration tests: a file per promise, a database per test.
 
+mod aggregate_state;
 mod aggregate_transaction;
 mod ambiguous;
 mod ambiguous_crash;

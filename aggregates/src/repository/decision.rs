@@ -7,7 +7,6 @@ use crate::aggregate::Aggregate;
 use crate::context::Context;
 use crate::error::Fault;
 use crate::events::Events;
-use crate::executed::Executed;
 use crate::loaded::Loaded;
 
 /// What a command leads to on a state.
@@ -55,13 +54,7 @@ pub(crate) fn encode<E: Event>(decided: &Events<E>, context: &Context) -> Result
 }
 
 /// Takes events that were stored into the state they were decided on.
-pub(crate) fn applied<A: Aggregate>(
-    mut loaded: Loaded<A>,
-    decided: Events<A::Event>,
-    receipt: Appended,
-) -> Executed<A> {
+pub(crate) fn applied<A: Aggregate>(loaded: &mut Loaded<A>, decided: &Events<A::Event>, receipt: Appended) {
     loaded.version = receipt.to_version;
-    let events = decided.into_vec();
-    events.iter().for_each(|event| loaded.state.evolve(event));
-    Executed::Applied { loaded, events, receipt }
+    decided.as_slice().iter().for_each(|event| loaded.state.evolve(event));
 }

@@ -1,9 +1,17 @@
 //! Executing a command: load, decide, append; after a conflict the same again, on what is new.
 //!
+//! ```text
+//! kept state or load -> decide -+- events ----------> append -+- stored --> keep the state, answer
+//!        ^                      |                             +- conflict -> read what is new, decide again
+//!        |                      +- none, or a refusal -> is the state current? -> answer
+//!        +----------------------------------------------- no: read what is new
+//! ```
+//!
 //! Guarantees
 //! - events are stored only behind the very state they were decided on;
 //! - after a conflict only the events that are new are read;
-//! - a refusal and an empty decision write nothing and are taken on a state that was just read.
+//! - a refusal and an empty decision write nothing and are answered on a state that was read by this call, and
+//!   not before the command's key was looked up behind that state.
 //!
 //! Leaves to others: lost answers (`append`).
 
@@ -17,11 +25,11 @@ use super::backoff::pause;
 use super::decision::{Verdict, applied, encode};
 use super::{ExecuteOptions, Repository};
 use crate::aggregate::Aggregate;
+use crate::baseline::Baseline;
 use crate::context::Context;
 use crate::error::{ExecuteError, Fault, LoadError};
 use crate::events::Events;
 use crate::executed::Executed;
-use crate::loaded::Loaded;
 
 pub(super) async fn execute<A: Aggregate, S: EventStore>(
     repository: &Repository<A, S>,
@@ -32,8 +40,11 @@ pub(super) async fn execute<A: Aggregate, S: EventStore>(
 ) -> Result<Executed<A>, ExecuteError<A::Refusal>> {
     let stream = A::stream_name(id).map_err(LoadError::from).map_err(Fault::from)?;
     let span = info_span!("execute", category = A::CATEGORY, %stream, attempts = field::Empty);
-    let loaded = Loaded::default();
-    let mut execution = Execution { repository, stream, command, context, options, loaded, attempts: 1 };
+    let kept = repository.kept(&stream);
+    let known = if kept.is_some() { Known::Kept } else { Known::Nothing };
+    let baseline = kept.unwrap_or_default();
+    let mut execution =
+        Execution { repository, stream, command, context, options, baseline, known, attempts: 1 };
     let result = execution.run().instrument(span.clone()).await;
     span.record("attempts", execution.attempts);
     result
@@ -46,19 +57,38 @@ struct Execution<'a, A: Aggregate, S> {
     command: A::Command,
     context: &'a Context,
     options: ExecuteOptions,
-    loaded: Loaded<A>,
+    baseline: Baseline<A>,
+    known: Known,
     attempts: u32,
+}
+
+/// What the state is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// It was never loaded.
+    Nothing,
+    /// It was kept in memory: it may be stale.
+    Kept,
+    /// It was read by this call, and the key looked up at the same time.
+    Read,
+    /// It was read by this call, and the key looked up afterwards.
+    ReadBeforeTheKey,
 }
 
 impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
     async fn run(&mut self) -> Result<Executed<A>, ExecuteError<A::Refusal>> {
-        let mut applied_before = self.load_and_look_up_the_key().await?;
+        let mut applied_before = None;
+        if self.known == Known::Nothing {
+            applied_before = self.read_and_look_up_the_key().await?;
+        }
         loop {
             let decided = match self.decide(applied_before) {
                 Verdict::Append(decided) => decided,
                 Verdict::AlreadyApplied(receipt) => return Ok(Executed::AlreadyApplied(receipt)),
-                Verdict::NothingToDo => return Ok(Executed::NothingToDo(mem::take(&mut self.loaded))),
-                Verdict::Refused(refusal) => return Err(ExecuteError::Refused(refusal)),
+                without_events if self.is_current(&mut applied_before).await? => {
+                    return self.answer(without_events);
+                }
+                _ => continue,
             };
             let append = self.request(&decided)?;
             match appended(|| self.repository.store.append(append.clone())).await {
@@ -69,33 +99,68 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
                 }
                 Err(NotAppended::Fault(source)) => return Err(Fault::Append(source).into()),
             }
-            applied_before = self.load_and_look_up_the_key().await?;
+            applied_before = self.read_and_look_up_the_key().await?;
         }
     }
 
     /// Reads what is new of the aggregate and, at once, what is stored under the command's key.
-    async fn load_and_look_up_the_key(&mut self) -> Result<Option<Appended>, Fault> {
+    async fn read_and_look_up_the_key(&mut self) -> Result<Option<Appended>, Fault> {
         let ExecuteOptions { key, fingerprint, .. } = self.options;
-        let store = &self.repository.store;
+        let repository = self.repository;
         let look_up = async {
             match key {
-                Some(key) => store.find_append(key, fingerprint).await,
+                Some(key) => repository.store.find_append(key, fingerprint).await,
                 None => Ok(None),
             }
         };
-        let (loaded, applied_before) =
-            tokio::join!(self.repository.catch_up(&self.stream, &mut self.loaded), look_up);
-        loaded?;
+        let (read, applied_before) = tokio::join!(self.read(), look_up);
+        read?;
         applied_before.map_err(Fault::Append)
     }
 
+    async fn read(&mut self) -> Result<(), LoadError> {
+        let Self { repository, stream, baseline, .. } = self;
+        match self.known {
+            Known::Nothing => *baseline = repository.load_baseline(stream).await?,
+            _ => repository.catch_up(stream, baseline).await?,
+        }
+        self.known = Known::Read;
+        Ok(())
+    }
+
+    /// Makes sure of a state on which nothing is to be stored: nothing checks its version. Where it was not
+    /// current, it is now, and what is stored under the key is known.
+    async fn is_current(&mut self, applied_before: &mut Option<Appended>) -> Result<bool, Fault> {
+        let before = self.baseline.loaded.version;
+        if self.known == Known::Kept {
+            self.read().await?;
+        }
+        if let (Known::Read, Some(key)) = (self.known, self.options.key) {
+            // A repetition that was stored between the key's first look-up and the read would be refused for its
+            // own effect.
+            let found = self.repository.store.find_append(key, self.options.fingerprint).await;
+            *applied_before = found.map_err(Fault::Append)?;
+            self.known = Known::ReadBeforeTheKey;
+        }
+        Ok(applied_before.is_none() && self.baseline.loaded.version == before)
+    }
+
     fn decide(&self, applied_before: Option<Appended>) -> Verdict<A> {
-        Verdict::of(&self.loaded.state, &self.command, self.context, &self.options, applied_before)
+        let state = &self.baseline.loaded.state;
+        Verdict::of(state, &self.command, self.context, &self.options, applied_before)
+    }
+
+    fn answer(&mut self, without_events: Verdict<A>) -> Result<Executed<A>, ExecuteError<A::Refusal>> {
+        self.repository.keep(&self.stream, &mut self.baseline);
+        match without_events {
+            Verdict::Refused(refusal) => Err(ExecuteError::Refused(refusal)),
+            _ => Ok(Executed::NothingToDo(mem::take(&mut self.baseline.loaded))),
+        }
     }
 
     fn request(&self, decided: &Events<A::Event>) -> Result<Append, Fault> {
         let events = encode(decided, self.context)?;
-        let append = Append::to(self.stream.clone(), events).expecting(self.loaded.version);
+        let append = Append::to(self.stream.clone(), events).expecting(self.baseline.loaded.version);
         Ok(Append { key: self.options.key, fingerprint: self.options.fingerprint, ..append })
     }
 
@@ -104,10 +169,17 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
         if receipt.already_applied && self.options.key.is_some() {
             return Executed::AlreadyApplied(receipt);
         }
-        applied(mem::take(&mut self.loaded), decided, receipt)
+        applied(&mut self.baseline.loaded, &decided, receipt);
+        self.repository.keep(&self.stream, &mut self.baseline);
+        let loaded = mem::take(&mut self.baseline.loaded);
+        Executed::Applied { loaded, events: decided.into_vec(), receipt }
     }
 
     async fn prepare_another_attempt(&mut self, source: AppendError) -> Result<(), ExecuteError<A::Refusal>> {
+        // A state that was kept may have been stale for long: nobody came first just now.
+        if self.known == Known::Kept {
+            return Ok(());
+        }
         let attempts = self.attempts;
         if attempts >= self.options.attempts {
             return Err(ExecuteError::Conflict { stream: self.stream.clone(), attempts, source });

@@ -44,7 +44,10 @@ pub(super) async fn execute_in<A: Aggregate, S: TransactionalStore>(
         Ok(receipt) if receipt.already_applied && options.key.is_some() => {
             Ok(Executed::AlreadyApplied(receipt))
         }
-        Ok(receipt) => Ok(applied(loaded, decided, receipt)),
+        Ok(receipt) => {
+            applied(&mut loaded, &decided, receipt);
+            Ok(Executed::Applied { loaded, events: decided.into_vec(), receipt })
+        }
         Err(source) => Err(not_appended(stream, source)),
     }
 }

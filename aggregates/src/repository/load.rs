@@ -6,24 +6,46 @@
 //! - the next page is asked for before the one at hand is decoded, so reading and decoding overlap;
 //! - at most two pages are in memory.
 
+use std::time::Instant;
+
 use annals_eventstore::{Event, ReadError, RecordedEvent, StreamName, StreamTail, Version};
 use chrono::{DateTime, Utc};
 
+use super::ports::Snapshots;
 use super::source::Source;
 use crate::aggregate::Aggregate;
+use crate::baseline::Baseline;
 use crate::error::LoadError;
 use crate::loaded::Loaded;
+
+/// Loads an aggregate as it is, from its youngest snapshot where there are snapshots.
+pub(super) async fn load_baseline<A: Aggregate>(
+    source: &impl Source,
+    snapshots: Option<&dyn Snapshots<A>>,
+    page_events: usize,
+    stream: &StreamName,
+) -> Result<Baseline<A>, LoadError> {
+    let began = Instant::now();
+    let Start { mut baseline, tail } = start(snapshots, stream, Version::MAX, page_events).await;
+    replay(source, page_events, stream, &mut baseline.loaded, tail, Until::End).await?;
+    baseline.replay = began.elapsed();
+    Ok(baseline)
+}
 
 /// Loads an aggregate as it was when its stream was at a version.
 pub(super) async fn load_at<A: Aggregate>(
     source: &impl Source,
+    snapshots: Option<&dyn Snapshots<A>>,
     page_events: usize,
     id: &A::Id,
     wanted: Version,
 ) -> Result<Loaded<A>, LoadError> {
     let stream = A::stream_name(id)?;
-    let mut loaded = Loaded::default();
-    replay(source, page_events, &stream, &mut loaded, Until::Version(wanted)).await?;
+    let until = Until::Version(wanted);
+    let limit = until.limit_behind(Version::NONE, page_events);
+    let Start { mut baseline, tail } = start(snapshots, &stream, wanted, limit).await;
+    replay(source, page_events, &stream, &mut baseline.loaded, tail, until).await?;
+    let loaded = baseline.loaded;
     if loaded.version < wanted {
         return Err(LoadError::VersionNotReached { stream, wanted, actual: loaded.version });
     }
@@ -39,7 +61,7 @@ pub(super) async fn load_at_time<A: Aggregate>(
 ) -> Result<Loaded<A>, LoadError> {
     let stream = A::stream_name(id)?;
     let mut loaded = Loaded::default();
-    replay(source, page_events, &stream, &mut loaded, Until::Time(time)).await?;
+    replay(source, page_events, &stream, &mut loaded, None, Until::Time(time)).await?;
     Ok(loaded)
 }
 
@@ -50,7 +72,30 @@ pub(crate) async fn catch_up<A: Aggregate>(
     stream: &StreamName,
     loaded: &mut Loaded<A>,
 ) -> Result<(), LoadError> {
-    replay(source, page_events, stream, loaded, Until::End).await
+    replay(source, page_events, stream, loaded, None, Until::End).await
+}
+
+/// Where a load begins, with the first page if it came along.
+struct Start<A> {
+    baseline: Baseline<A>,
+    tail: Option<Result<StreamTail, ReadError>>,
+}
+
+async fn start<A: Aggregate>(
+    snapshots: Option<&dyn Snapshots<A>>,
+    stream: &StreamName,
+    up_to: Version,
+    limit: usize,
+) -> Start<A> {
+    let (baseline, tail) = match snapshots {
+        None => (Baseline::default(), None),
+        Some(snapshots) => match snapshots.start(stream, up_to, limit).await {
+            Ok(Some(start)) => (start.baseline, Some(Ok(start.tail))),
+            Ok(None) => (Baseline::default(), None),
+            Err(fault) => (Baseline::default(), Some(Err(fault))),
+        },
+    };
+    Start { baseline, tail }
 }
 
 /// Where a replay ends.
@@ -87,10 +132,14 @@ async fn replay<A: Aggregate>(
     page_events: usize,
     stream: &StreamName,
     loaded: &mut Loaded<A>,
+    first: Option<Result<StreamTail, ReadError>>,
     until: Until,
 ) -> Result<(), LoadError> {
     let read_behind = |version| read_behind(source, stream, version, until, page_events);
-    let mut page = read_behind(loaded.version).await;
+    let mut page = match first {
+        Some(page) => page,
+        None => read_behind(loaded.version).await,
+    };
     loop {
         let read = match page {
             Ok(read) => read,

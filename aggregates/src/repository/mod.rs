@@ -13,15 +13,17 @@ mod execute;
 mod join;
 mod load;
 mod options;
+mod ports;
 mod source;
 
 use std::fmt;
-use std::marker::PhantomData;
+use std::sync::Arc;
 
 use annals_eventstore::{EventStore, PAGE_EVENTS_DEFAULT, StreamName, TransactionalStore, Version};
 use chrono::{DateTime, Utc};
 
 use crate::aggregate::Aggregate;
+use crate::baseline::Baseline;
 use crate::context::Context;
 use crate::error::{ExecuteError, LoadError};
 use crate::executed::Executed;
@@ -34,11 +36,13 @@ pub(crate) use backoff::pause;
 pub(crate) use decision::encode;
 pub(crate) use load::catch_up;
 pub use options::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions};
+pub(crate) use ports::{Boxed, Snapshots, Start, States};
 pub(crate) use source::Log;
 
 /// Loads the aggregates of one type from a log, and executes commands on them.
 ///
-/// Cheap to clone when the store is; it keeps nothing between two calls.
+/// Cheap to clone when the store is. It keeps nothing between two calls, unless it is given a cache
+/// ([`Repository::with_cache`]) or snapshots ([`Repository::with_snapshots`]).
 ///
 /// # Examples
 ///
@@ -59,13 +63,14 @@ pub(crate) use source::Log;
 pub struct Repository<A, S> {
     store: S,
     page_events: usize,
-    aggregate: PhantomData<fn() -> A>,
+    snapshots: Option<Arc<dyn Snapshots<A>>>,
+    states: Option<Arc<dyn States<A>>>,
 }
 
 impl<A: Aggregate, S: EventStore> Repository<A, S> {
     /// Makes a repository over a log.
     pub fn new(store: S) -> Self {
-        Self { store, page_events: PAGE_EVENTS_DEFAULT, aggregate: PhantomData }
+        Self { store, page_events: PAGE_EVENTS_DEFAULT, snapshots: None, states: None }
     }
 
     /// Sets the most events of a page, at least one; [`PAGE_EVENTS_DEFAULT`] unless told otherwise. A load holds
@@ -89,9 +94,9 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
     /// [`LoadError`], except [`LoadError::VersionNotReached`].
     pub async fn load(&self, id: &A::Id) -> Result<Loaded<A>, LoadError> {
         let stream = A::stream_name(id)?;
-        let mut loaded = Loaded::default();
-        self.catch_up(&stream, &mut loaded).await?;
-        Ok(loaded)
+        let mut baseline = self.load_baseline(&stream).await?;
+        self.offer(&stream, &mut baseline);
+        Ok(baseline.loaded)
     }
 
     /// Loads an aggregate as it was when its stream was at this version.
@@ -100,7 +105,7 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
     ///
     /// [`LoadError::VersionNotReached`] when the stream is shorter, or another [`LoadError`].
     pub async fn load_at(&self, id: &A::Id, version: Version) -> Result<Loaded<A>, LoadError> {
-        load::load_at(&Log(&self.store), self.page_events, id, version).await
+        load::load_at(&Log(&self.store), self.snapshots(), self.page_events, id, version).await
     }
 
     /// Loads an aggregate as it was at a time, by the clock of the log that recorded its events.
@@ -173,15 +178,64 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
         join::execute_in(source, self.page_events, id, command, context, options).await
     }
 
+    /// Keeps snapshots here.
+    pub(crate) fn with_snapshotter(self, snapshots: Arc<dyn Snapshots<A>>) -> Self {
+        Self { snapshots: Some(snapshots), ..self }
+    }
+
+    /// Keeps states here.
+    pub(crate) fn with_states(self, states: Arc<dyn States<A>>) -> Self {
+        Self { states: Some(states), ..self }
+    }
+
+    pub(crate) fn snapshots(&self) -> Option<&dyn Snapshots<A>> {
+        self.snapshots.as_deref()
+    }
+
+    /// Returns the state that is kept of a stream.
+    pub(crate) fn kept(&self, stream: &StreamName) -> Option<Baseline<A>> {
+        self.states.as_ref()?.get(stream)
+    }
+
+    /// Keeps a state that is committed, in memory and, where that is due, as a snapshot.
+    pub(crate) fn keep(&self, stream: &StreamName, baseline: &mut Baseline<A>) {
+        self.offer(stream, baseline);
+        let Some(states) = &self.states else { return };
+        if baseline.loaded.version == Version::NONE {
+            states.forget(stream);
+        } else {
+            states.put(stream, baseline.clone());
+        }
+    }
+
+    /// Has a state that is committed kept as a snapshot, where that is due.
+    pub(crate) fn offer(&self, stream: &StreamName, baseline: &mut Baseline<A>) {
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.offer(stream, baseline);
+        }
+    }
+
+    pub(crate) async fn load_baseline(&self, stream: &StreamName) -> Result<Baseline<A>, LoadError> {
+        load::load_baseline(&Log(&self.store), self.snapshots(), self.page_events, stream).await
+    }
+
     /// Takes in what is new since the state was loaded.
-    async fn catch_up(&self, stream: &StreamName, loaded: &mut Loaded<A>) -> Result<(), LoadError> {
-        catch_up(&Log(&self.store), self.page_events, stream, loaded).await
+    pub(crate) async fn catch_up(
+        &self,
+        stream: &StreamName,
+        baseline: &mut Baseline<A>,
+    ) -> Result<(), LoadError> {
+        catch_up(&Log(&self.store), self.page_events, stream, &mut baseline.loaded).await?;
+        // A stream that began again is shorter than its snapshots say.
+        baseline.snapshot = baseline.snapshot.min(baseline.loaded.version);
+        Ok(())
     }
 }
 
 impl<A, S: Clone> Clone for Repository<A, S> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), page_events: self.page_events, aggregate: PhantomData }
+        let (snapshots, states) = (self.snapshots.clone(), self.states.clone());
+        Self { store: self.store.clone(), page_events: self.page_events, snapshots, states }
     }
 }
 

@@ -1,10 +1,10 @@
 //! The aggregate under test: a jar of coins.
 
-use annals_aggregates::{Aggregate, Context, Events, Repository};
+use annals_aggregates::{Aggregate, Context, Events, Repository, Snapshot, SnapshotShape};
 use annals_eventstore::{Append, Event, EventStore, ExpectedVersion, StreamName};
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Jar {
     pub(crate) coins: u64,
     pub(crate) changes: u64,
@@ -74,6 +74,10 @@ impl Aggregate for Jar {
             JarEvent::Stamped { .. } => {}
         }
     }
+}
+
+impl Snapshot for Jar {
+    const SHAPE: SnapshotShape = SnapshotShape::Version(1);
 }
 
 pub(crate) fn jars<S: EventStore>(store: &S) -> Repository<Jar, S> {

@@ -1,5 +1,6 @@
 //! The promises of the repository and the test kit, over the log in memory.
 
+mod cache;
 mod conflict;
 mod fold;
 mod idempotency;
@@ -8,6 +9,7 @@ mod outcome;
 mod outcome_unknown;
 mod replay;
 mod scripted_store;
+mod snapshot;
 mod test_kit;
 mod together;
 mod trace;

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use annals_eventstore::{
     Append, AppendError, AppendMany, Appended, AppendedMany, Cancellation, EventStore, Fingerprint,
-    IdempotencyKey, LogPage, LogQuery, MemoryStore, ReadError, RecordedEvent, StreamInfo, StreamListQuery,
-    StreamName, StreamQuery, Wakeups,
+    IdempotencyKey, LogPage, LogQuery, MemoryStore, NewSnapshot, Payload, ReadError, RecordedEvent,
+    SnapshotError, SnapshotKind, SnapshotStore, SnapshotTail, StreamInfo, StreamListQuery, StreamName,
+    StreamQuery, StreamTail, Version, Wakeups,
 };
+use tokio::sync::Semaphore;
 
 /// What happens to one append.
 #[derive(Debug)]
@@ -23,12 +25,30 @@ pub(crate) enum Step {
     Failed(AppendError),
 }
 
+/// What goes wrong with snapshots.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum SnapshotTrouble {
+    #[default]
+    Nothing,
+    /// Another state is found than was written.
+    Damaged,
+    /// None can be written.
+    Unwritable,
+    /// None is written before the gate opens.
+    Gate(Arc<Semaphore>),
+}
+
 /// A log in memory; an append that finds no step in the script goes as it should.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ScriptedStore {
     log: MemoryStore,
     script: Arc<Mutex<VecDeque<Step>>>,
     appends: Arc<AtomicUsize>,
+    reads: Arc<AtomicUsize>,
+    look_ups: Arc<AtomicUsize>,
+    rival: Arc<Mutex<Option<Append>>>,
+    snapshots: Arc<Mutex<SnapshotTrouble>>,
+    snapshots_written: Arc<AtomicUsize>,
     events_read: Arc<AtomicUsize>,
     largest_page: Arc<AtomicUsize>,
 }
@@ -47,6 +67,49 @@ impl ScriptedStore {
     /// How many appends arrived here, whatever became of them.
     pub(crate) fn appends(&self) -> usize {
         self.appends.load(Ordering::SeqCst)
+    }
+
+    /// How many reads of streams arrived here since this was last asked.
+    pub(crate) fn take_reads(&self) -> usize {
+        self.reads.swap(0, Ordering::SeqCst)
+    }
+
+    /// How many keys were looked up since this was last asked.
+    pub(crate) fn take_look_ups(&self) -> usize {
+        self.look_ups.swap(0, Ordering::SeqCst)
+    }
+
+    /// Lets another process append right before the next read, when everybody else has had a turn.
+    pub(crate) fn append_before_the_next_read(&self, rival: Append) {
+        *self.rival.lock().expect("rival") = Some(rival);
+    }
+
+    /// From now on snapshots are in trouble.
+    pub(crate) fn trouble_snapshots(&self, trouble: SnapshotTrouble) {
+        *self.snapshots.lock().expect("snapshots") = trouble;
+    }
+
+    /// How many snapshots were kept.
+    pub(crate) fn snapshots_written(&self) -> usize {
+        self.snapshots_written.load(Ordering::SeqCst)
+    }
+
+    fn snapshot_trouble(&self) -> SnapshotTrouble {
+        self.snapshots.lock().expect("snapshots").clone()
+    }
+
+    fn note_page(&self, events: usize) {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.events_read.fetch_add(events, Ordering::SeqCst);
+        self.largest_page.fetch_max(events, Ordering::SeqCst);
+    }
+
+    async fn let_the_rival_go_first(&self) {
+        let rival = self.rival.lock().expect("rival").take();
+        if let Some(rival) = rival {
+            tokio::task::yield_now().await;
+            self.log.append(rival).await.expect("the other process is not refused");
+        }
     }
 
     /// How many events were read from streams since this was last asked.
@@ -95,9 +158,20 @@ impl EventStore for ScriptedStore {
         query: StreamQuery,
     ) -> Result<Vec<RecordedEvent>, ReadError> {
         let page = self.log.read_stream(stream, query).await?;
-        self.events_read.fetch_add(page.len(), Ordering::SeqCst);
-        self.largest_page.fetch_max(page.len(), Ordering::SeqCst);
+        self.note_page(page.len());
         Ok(page)
+    }
+
+    async fn read_tail(
+        &self,
+        stream: &StreamName,
+        after: Version,
+        limit: usize,
+    ) -> Result<StreamTail, ReadError> {
+        self.let_the_rival_go_first().await;
+        let tail = self.log.read_tail(stream, after, limit).await;
+        self.note_page(tail.as_ref().map_or(0, |tail| tail.events.len()));
+        tail
     }
 
     async fn append_many(&self, append: AppendMany) -> Result<AppendedMany, AppendError> {
@@ -133,6 +207,7 @@ impl EventStore for ScriptedStore {
         key: IdempotencyKey,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Option<Appended>, AppendError> {
+        self.look_ups.fetch_add(1, Ordering::SeqCst);
         self.log.find_append(key, fingerprint).await
     }
 
@@ -150,5 +225,39 @@ impl EventStore for ScriptedStore {
 
     fn wakeups(&self) -> Wakeups {
         self.log.wakeups()
+    }
+}
+
+impl SnapshotStore for ScriptedStore {
+    async fn read_from_snapshot(
+        &self,
+        stream: &StreamName,
+        kind: &SnapshotKind,
+        up_to: Version,
+        limit: usize,
+    ) -> Result<SnapshotTail, ReadError> {
+        let mut read = self.log.read_from_snapshot(stream, kind, up_to, limit).await;
+        self.note_page(read.as_ref().map_or(0, |read| read.tail.events.len()));
+        if let (Ok(SnapshotTail { snapshot: Some(found), .. }), SnapshotTrouble::Damaged) =
+            (&mut read, self.snapshot_trouble())
+        {
+            found.state = Payload::from_json(r#"{"coins":1000000,"changes":0}"#).expect("a state");
+        }
+        read
+    }
+
+    async fn write_snapshot(&self, new: NewSnapshot, keep: u32) -> Result<bool, SnapshotError> {
+        match self.snapshot_trouble() {
+            SnapshotTrouble::Unwritable => return Err(SnapshotError::Unavailable("disk full".into())),
+            SnapshotTrouble::Gate(gate) => gate.acquire().await.expect("the gate is not taken away").forget(),
+            SnapshotTrouble::Nothing | SnapshotTrouble::Damaged => {}
+        }
+        let written = self.log.write_snapshot(new, keep).await?;
+        self.snapshots_written.fetch_add(usize::from(written), Ordering::SeqCst);
+        Ok(written)
+    }
+
+    async fn prune_snapshots(&self, kind: &SnapshotKind) -> Result<u64, SnapshotError> {
+        self.log.prune_snapshots(kind).await
     }
 }

@@ -1,6 +1,6 @@
 //! The table of all cases, and what fills it for one adapter.
 
-use crate::conformance::registry::AppliesTo::{EveryStore, SqlLogs};
+use crate::conformance::registry::AppliesTo::{EveryStore, SnapshotStores, SqlLogs};
 
 /// Which adapters a case is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum AppliesTo {
     /// Adapters whose log is a PostgreSQL schema ([`SqlHarness`](crate::conformance::SqlHarness)); others
     /// are excused with a reason.
     SqlLogs,
+    /// Adapters that keep snapshots ([`SnapshotStore`](crate::SnapshotStore)); others are excused with a reason.
+    SnapshotStores,
 }
 
 /// One case of the suite.
@@ -121,6 +123,9 @@ pub const CASES: &[Case] = &[
     case(60, "changing_between_cursor_and_tailer_neither_loses_nor_doubles", EveryStore),
     case(61, "an_unsubscribed_subscription_ends_and_can_be_made_anew", EveryStore),
     case(63, "a_subscription_to_a_missing_stream_gets_its_first_event", EveryStore),
+    case(84, "a_snapshot_and_what_stands_behind_it_come_together", SnapshotStores),
+    case(84, "a_snapshot_of_another_kind_or_shape_is_passed_over", SnapshotStores),
+    case(84, "old_snapshots_are_pruned_and_impossible_ones_refused", SnapshotStores),
 ];
 
 /// What an adapter does about a case.
@@ -217,6 +222,7 @@ mod tests {
             include_str!("cases/order.rs"),
             include_str!("cases/payload.rs"),
             include_str!("cases/read.rs"),
+            include_str!("cases/snapshot.rs"),
             include_str!("cases/streams.rs"),
             include_str!("cases/subscription.rs"),
             include_str!("cases/versions.rs"),
@@ -233,9 +239,14 @@ mod tests {
                     number = told.parse().unwrap_or(number);
                 }
                 if let Some((name, rest)) =
-                    line.strip_prefix("pub async fn ").and_then(|case| case.split_once("<H: "))
+                    line.strip_prefix("pub async fn ").and_then(|case| case.split_once("<H"))
                 {
-                    let applies_to = if rest.starts_with("SqlHarness") { SqlLogs } else { EveryStore };
+                    // Cases with a bound on the store have it in a clause of its own.
+                    let applies_to = match rest {
+                        rest if rest.starts_with(": SqlHarness") => SqlLogs,
+                        rest if rest.starts_with(": ") => EveryStore,
+                        _ => SnapshotStores,
+                    };
                     written.push((number, name, applies_to));
                 }
             }

@@ -4,7 +4,7 @@
 /// [`CASES`](crate::conformance::CASES) has no cell.
 ///
 /// A cell is the number and the name of a case; `: n/a "reason"` behind it excuses the adapter, which only
-/// cases for [`AppliesTo::SqlLogs`](crate::conformance::AppliesTo::SqlLogs) admit. `harness` is awaited
+/// cases for some adapters ([`AppliesTo`](crate::conformance::AppliesTo)) admit. `harness` is awaited
 /// anew for every test and gives a harness with an empty log; it panics where it cannot. Needs `tokio` with
 /// `macros` and `rt-multi-thread` where it is used.
 ///

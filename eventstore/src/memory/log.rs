@@ -9,6 +9,7 @@ use crate::event::RecordedEvent;
 use crate::event_id::EventId;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::position::GlobalPosition;
+use crate::snapshot::{SnapshotKind, StoredSnapshot};
 use crate::stream::StreamName;
 use crate::version::Version;
 
@@ -21,6 +22,8 @@ pub(super) struct Log {
     pub(super) streams: BTreeMap<StreamName, Vec<usize>>,
     /// Every key that was ever used: what for, and what came of it.
     pub(super) keys: HashMap<IdempotencyKey, KeyUse>,
+    /// The snapshots of each stream, kind and shape, by version.
+    pub(super) snapshots: BTreeMap<(StreamName, SnapshotKind), BTreeMap<Version, KeptSnapshot>>,
     /// The id of every event.
     pub(super) event_ids: HashSet<EventId>,
     /// Whether an id that is there already is refused.
@@ -34,6 +37,16 @@ pub(super) enum KeyUse {
     Cancelled,
     /// For an append, to one stream or to `many`.
     Applied { fingerprint: Fingerprint, receipts: AppendedMany, many: bool },
+}
+
+/// A snapshot, and what has to hold for it to count.
+#[derive(Debug)]
+pub(super) struct KeptSnapshot {
+    pub(super) snapshot: StoredSnapshot,
+    /// From which version on the stream was shown.
+    pub(super) first_version: Version,
+    /// The event it ends with.
+    pub(super) last_event: EventId,
 }
 
 impl Log {

@@ -6,6 +6,7 @@ mod append;
 mod keys;
 mod log;
 mod read;
+mod snapshots;
 mod store;
 
 pub use store::MemoryStore;

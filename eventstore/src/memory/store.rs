@@ -13,9 +13,13 @@ use crate::memory::append::{append, append_many};
 use crate::memory::keys::{cancel, find, find_many};
 use crate::memory::log::Log;
 use crate::memory::read::{list_streams, read_log, read_stream, stream_info};
+use crate::memory::snapshots::{prune_snapshots, read_from_snapshot, write_snapshot};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
+use crate::snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail};
+use crate::snapshot_store::SnapshotStore;
 use crate::store::EventStore;
 use crate::stream::StreamName;
+use crate::version::Version;
 use crate::wakeup::{WakeupSource, Wakeups};
 
 const POLL_INTERVAL_DEFAULT: Duration = Duration::from_secs(1);
@@ -140,11 +144,31 @@ impl EventStore for MemoryStore {
     }
 }
 
+impl SnapshotStore for MemoryStore {
+    async fn read_from_snapshot(
+        &self,
+        stream: &StreamName,
+        kind: &SnapshotKind,
+        up_to: Version,
+        limit: usize,
+    ) -> Result<SnapshotTail, ReadError> {
+        read_from_snapshot(&self.log(), stream, kind, up_to, limit)
+    }
+
+    async fn write_snapshot(&self, new: NewSnapshot, keep: u32) -> Result<bool, SnapshotError> {
+        Ok(write_snapshot(&mut self.log(), new, keep))
+    }
+
+    async fn prune_snapshots(&self, kind: &SnapshotKind) -> Result<u64, SnapshotError> {
+        Ok(prune_snapshots(&mut self.log(), kind))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::NewEvent;
-    use crate::version::{ExpectedVersion, Version};
+    use crate::version::ExpectedVersion;
     use crate::wakeup::WokenBy;
 
     fn happened() -> Append {

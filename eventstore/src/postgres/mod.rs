@@ -16,6 +16,7 @@ mod row;
 mod schema;
 mod session;
 mod slot;
+mod snapshot;
 mod statements;
 mod store;
 mod tail;

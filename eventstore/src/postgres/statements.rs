@@ -38,6 +38,8 @@ statements!(
     head,
     list_streams,
     opening,
+    prune_snapshots,
+    read_from_snapshot,
     read_log_backward,
     read_log_forward,
     read_stream_backward,
@@ -46,4 +48,5 @@ statements!(
     reload_checkpoint,
     stream_info,
     wake,
+    write_snapshot,
 );

@@ -17,13 +17,15 @@ use super::resolve::resolved;
 use super::session::Session;
 use super::statements::Statements;
 use super::wake::{WakeSender, Waker};
-use super::{append, append_many, read, tail};
+use super::{append, append_many, read, snapshot, tail};
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::checkpoint::Lineage;
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery, StreamTail};
+use crate::snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail};
+use crate::snapshot_store::SnapshotStore;
 use crate::store::{EventStore, TransactionalStore};
 use crate::stream::StreamName;
 use crate::version::Version;
@@ -292,6 +294,29 @@ impl TransactionalStore for PostgresStore {
 
     fn wake(&self) {
         self.wake();
+    }
+}
+
+impl SnapshotStore for PostgresStore {
+    fn read_from_snapshot(
+        &self,
+        stream: &StreamName,
+        kind: &SnapshotKind,
+        up_to: Version,
+        limit: usize,
+    ) -> impl Future<Output = Result<SnapshotTail, ReadError>> + Send {
+        snapshot::read_from_snapshot(&self.0.session, stream, kind, up_to, limit)
+    }
+
+    async fn write_snapshot(&self, new: NewSnapshot, keep: u32) -> Result<bool, SnapshotError> {
+        snapshot::write_snapshot(&self.0.session, &new, keep).await
+    }
+
+    fn prune_snapshots(
+        &self,
+        kind: &SnapshotKind,
+    ) -> impl Future<Output = Result<u64, SnapshotError>> + Send {
+        snapshot::prune_snapshots(&self.0.session, kind)
     }
 }
 

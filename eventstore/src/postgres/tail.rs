@@ -41,7 +41,8 @@ pub(super) async fn read_tail_in(
     tail(stream, &rows.map_err(read_error)?)
 }
 
-fn tail(stream: &StreamName, rows: &[Row]) -> Result<StreamTail, ReadError> {
+/// Takes rows apart, each of which begins with the stream and goes on with an event, or without.
+pub(super) fn tail(stream: &StreamName, rows: &[Row]) -> Result<StreamTail, ReadError> {
     let Some(head) = rows.first() else {
         return Err(ReadError::StreamNotFound(stream.clone()));
     };
@@ -58,7 +59,7 @@ fn tail(stream: &StreamName, rows: &[Row]) -> Result<StreamTail, ReadError> {
     Ok(StreamTail { events: events(rows).map_err(read_error)?, first_version, version })
 }
 
-/// The events; the one row without any carries the stream alone.
+/// The events; the row without any carries the stream alone.
 fn events(rows: &[Row]) -> Result<Vec<RecordedEvent>, tokio_postgres::Error> {
     let mut events = Vec::with_capacity(rows.len());
     for row in rows {
@@ -69,6 +70,6 @@ fn events(rows: &[Row]) -> Result<Vec<RecordedEvent>, tokio_postgres::Error> {
     Ok(events)
 }
 
-fn rows_max(limit: usize) -> i64 {
+pub(super) fn rows_max(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -53,11 +53,12 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "payload",
             "position",
             "read",
+            "snapshot",
             "stream",
             "version",
         ],
     ),
-    ("ports", &["handler", "store", "subscription", "tailer", "wakeup"]),
+    ("ports", &["handler", "snapshot_store", "store", "subscription", "tailer", "wakeup"]),
     ("adapters", &["memory", "postgres"]),
     ("conformance", &["conformance"]),
 ];
@@ -65,10 +66,13 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
 /// The modules of the aggregates, from the bottom: what a domain is written in, what comes of it, and what
 /// carries it out.
 const AGGREGATES: &[(&str, &[&str])] = &[
-    ("value types", &["aggregate", "context", "deciding", "error", "events", "executed", "loaded"]),
+    (
+        "value types",
+        &["aggregate", "baseline", "context", "deciding", "error", "events", "executed", "loaded"],
+    ),
     ("the test kit", &["test_kit"]),
     ("the repository", &["fold", "repository"]),
-    ("those who stand on the repository", &["together"]),
+    ("those who stand on the repository", &["cache", "snapshots", "together"]),
 ];
 
 fn root() -> &'static Path {

@@ -2,6 +2,7 @@
 
 mod broken_reader;
 mod broken_store;
+mod counter;
 mod cutter;
 mod database;
 mod proxy;
@@ -9,6 +10,7 @@ mod waiting;
 
 pub(crate) use broken_reader::{BrokenReader, Rule, UnguardedLog};
 pub(crate) use broken_store::{BrokenStore, Fault};
+pub(crate) use counter::{Counter, Full, counters};
 pub(crate) use cutter::{Cut, Cutter};
 pub(crate) use database::TestDb;
 pub(crate) use proxy::Proxy;

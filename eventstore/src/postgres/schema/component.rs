@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("log", 4, "append", "0004_append.sql"),
     migration!("log", 5, "read", "0005_read.sql"),
     migration!("log", 6, "append_many", "0006_append_many.sql"),
+    migration!("log", 7, "snapshots", "0007_snapshots.sql"),
     migration!("read_model", 1, "checkpoints", "0001_checkpoints.sql"),
 ];
 
@@ -48,6 +49,7 @@ pub(crate) const RELATIONS: &[&str] = &[
     "idempotency_keys",
     "idempotency_parts",
     "lineage",
+    "snapshots",
     "checkpoints",
 ];
 pub(crate) const FUNCTIONS: &[&str] = &[
@@ -57,10 +59,12 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "close_key",
     "enter_fence",
     "head",
+    "prune_snapshots",
     "read_all",
     "read_log_page",
     "read_stream",
     "wake",
+    "write_snapshot",
 ];
 
 /// Returns every migration this library knows, in the order in which they are applied.

@@ -1,0 +1,12 @@
+-- Keeps a snapshot and prunes older ones.
+--
+-- in   $1  text     stream name
+--      $2  text     kind
+--      $3  text     shape
+--      $4  bigint   version of the last event in it
+--      $5  json     state
+--      $6  bytea    hash of version and state
+--      $7  integer  how many of the youngest stay
+-- out  one row: whether it was kept
+-- plan result
+select annals.write_snapshot($1, $2, $3, $4, $5, $6, $7)
