@@ -9,6 +9,7 @@ mod append_hostile;
 mod append_in;
 mod append_many;
 mod append_many_mutants;
+mod append_one_event;
 mod append_unique_ids;
 mod architecture;
 mod conformance_memory;

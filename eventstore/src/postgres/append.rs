@@ -12,6 +12,7 @@ use deadpool_postgres::Client;
 use tokio_postgres::{GenericClient, Row, Statement, Transaction};
 use uuid::Uuid;
 
+use super::append_event::{self, lone_event};
 use super::fault::{Attempt, append_error, find_error, unprepared_append};
 use super::json::JsonText;
 use super::statements::Statements;
@@ -28,6 +29,11 @@ pub(super) async fn append(
     statements: &Statements,
     append: &Append,
 ) -> Result<Appended, AppendError> {
+    if let Some(event) = lone_event(append) {
+        let statement = append_event::statement_for(append, statements);
+        let statement = client.prepare_cached(statement).await.map_err(unprepared_append)?;
+        return append_event::send(&***client, &statement, append, event).await;
+    }
     let statement = client.prepare_cached(&statements.append).await.map_err(unprepared_append)?;
     send(&***client, &statement, append).await
 }
@@ -38,6 +44,11 @@ pub(super) async fn append_in(
     statements: &Statements,
     append: &Append,
 ) -> Result<Appended, AppendError> {
+    if let Some(event) = lone_event(append) {
+        let statement = append_event::statement_for(append, statements);
+        let statement = transaction.prepare(statement).await.map_err(unprepared_append)?;
+        return append_event::send(transaction, &statement, append, event).await;
+    }
     let statement = transaction.prepare(&statements.append).await.map_err(unprepared_append)?;
     send(transaction, &statement, append).await
 }

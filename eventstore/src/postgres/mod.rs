@@ -1,6 +1,7 @@
 //! The log in PostgreSQL: connection options, schema, and the store.
 
 mod append;
+mod append_event;
 mod append_many;
 mod checkpoint;
 mod config;

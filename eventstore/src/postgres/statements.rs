@@ -30,6 +30,8 @@ macro_rules! statements {
 statements!(
     advance_checkpoint,
     append,
+    append_event,
+    append_first_event,
     append_many,
     claim_checkpoint,
     close_key,

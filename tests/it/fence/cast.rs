@@ -37,6 +37,17 @@ impl Before {
     }
 }
 
+/// Which function a writer calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    /// The one for every append.
+    Append,
+    /// The one for an event that comes alone, and first in its transaction.
+    AppendEvent,
+    /// The same, for an event that begins a stream.
+    AppendFirstEvent,
+}
+
 /// One append in a transaction of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Writer {
@@ -44,12 +55,23 @@ pub(super) struct Writer {
     pub(super) stream: usize,
     pub(super) ending: Ending,
     pub(super) before: Before,
+    pub(super) call: Call,
 }
 
 impl Writer {
     /// A writer that commits.
     pub(super) const fn to(stream: usize) -> Self {
-        Self { stream, ending: Ending::Commit, before: Before::Nothing }
+        Self { stream, ending: Ending::Commit, before: Before::Nothing, call: Call::Append }
+    }
+
+    /// A writer of an event that comes alone.
+    pub(super) const fn of_one_event(self) -> Self {
+        Self { call: Call::AppendEvent, ..self }
+    }
+
+    /// A writer that begins its stream with an event that comes alone.
+    pub(super) const fn of_a_first_event(self) -> Self {
+        Self { call: Call::AppendFirstEvent, ..self }
     }
 
     pub(super) const fn rolling_back(self) -> Self {
@@ -124,7 +146,7 @@ impl Cast {
         };
         let (a, b) = (self.writers[one], self.writers[other]);
         let same_stream = a.stream == b.stream || alone(one) && alone(other);
-        same_stream && a.ending == b.ending && a.before == b.before
+        same_stream && a.ending == b.ending && a.before == b.before && a.call == b.call
     }
 
     /// The number of sessions: the writers and, last, the reader.

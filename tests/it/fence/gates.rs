@@ -56,6 +56,13 @@ begin
     end if;
 end $$;
 
+-- The same in the middle of a number.
+create function explorer.gate_in(gate integer) returns bigint language plpgsql as $$
+begin
+    perform explorer.gate(gate);
+    return 0;
+end $$;
+
 create function explorer.gate_before_insert() returns trigger language plpgsql as $$
 begin
     perform explorer.gate(4);
@@ -65,6 +72,9 @@ end $$;
 create trigger gate before insert on annals.events
     for each row execute function explorer.gate_before_insert();
 ";
+
+/// The functions that leave their mark by themselves.
+pub(super) const APPENDS_OF_ONE_EVENT: [&str; 2] = ["append_event", "append_first_event"];
 
 /// Puts the gates into a log.
 pub(super) async fn plant_gates(owner: &Client) -> Result<(), tokio_postgres::Error> {
@@ -79,9 +89,18 @@ pub(super) async fn plant_gates(owner: &Client) -> Result<(), tokio_postgres::Er
     for (function, gap, gate) in gaps {
         replace_in(owner, function, &[(gap, &gate.statement())]).await?;
     }
+    // The append of one event is a single statement.
+    let columns = [
+        ("-- gap: between the stream's row and the last position", "explorer.gate(1) as gate_1,"),
+        ("-- gap: between the last position and the mark", "+ explorer.gate_in(2)"),
+        ("-- gap: between the mark and the draw", ", explorer.gate(3) as gate_3"),
+    ];
+    for function in APPENDS_OF_ONE_EVENT {
+        replace_in(owner, function, &columns).await?;
+    }
     // Who has entered the fence before stops as often as who enters it now.
     let stops = [Gate::LastDrawn, Gate::Mark, Gate::Draw].map(Gate::statement);
-    replace_in(owner, "enter_fence", &[("return;", &format!("{} return;", stops.join(" ")))]).await
+    replace_in(owner, "enter_fence", &[("return null;", &format!("{} return null;", stops.join(" ")))]).await
 }
 
 /// Rewrites a function of the log where it stands; what is replaced must be there once.

@@ -112,6 +112,18 @@ async fn three_writers_to_one_stream_are_delivered_once_and_in_order_in_every_sc
     three_writers("one stream for three", [Writer::to(1), Writer::to(1), Writer::to(1)]).await
 }
 
+/// Who appends one event alone takes the same steps, in one statement.
+#[tokio::test]
+async fn writers_of_one_event_are_delivered_once_and_in_order_in_every_schedule() -> TestResult {
+    let [first, second] = [Writer::to(1).of_one_event(), Writer::to(2).of_one_event()];
+    two_writers("one event each, two streams", [first, second]).await?;
+    two_writers("one event each, one stream", [first, first]).await?;
+    let fresh = Cast::new(Log::Empty, [Writer::to(1), Writer::to(2)].map(Writer::of_a_first_event), 1);
+    plays_without_fault("a first event each", with_every_ending(&[fresh]), is_full()).await?;
+    let beside_another = with_every_ending(&at_both_logs(&[first, Writer::to(2)], 1));
+    plays_without_fault("one event beside a whole append", beside_another, is_full()).await
+}
+
 async fn three_writers(what: &str, writers: [Writer; 3]) -> TestResult {
     let casts = vec![Cast::new(Log::WithEvents, writers, 1)];
     if is_full() {
@@ -129,7 +141,9 @@ async fn whatever_a_writer_did_before_it_is_delivered_once_and_in_order_in_every
         Before::AppendToAnotherStream,
         Before::SavepointRolledBack,
     ] {
-        let casts = vec![Cast::new(Log::Empty, [Writer::to(1).after(before), Writer::to(2)], 1)];
+        let writer = Writer::to(1).after(before);
+        let calls = [writer, writer.of_one_event()];
+        let casts = calls.map(|writer| Cast::new(Log::Empty, [writer, Writer::to(2)], 1)).to_vec();
         plays_without_fault(&format!("{before:?}"), casts, is_full()).await?;
     }
     Ok(())
@@ -168,8 +182,11 @@ async fn is_caught_alone(mutant: Mutant, cast: Cast, text: &str) -> Result<(), T
 
 #[tokio::test]
 async fn without_the_fence_the_late_writer_is_lost() -> TestResult {
-    for cast in at_both_logs(&[Writer::to(1), Writer::to(2)], 1) {
-        is_caught_alone(Mutant::NoFence, cast, EARLY_COMES_BEFORE_LATE).await?;
+    for writers in [[Writer::to(1), Writer::to(2)], [Writer::to(1), Writer::to(2)].map(Writer::of_one_event)]
+    {
+        for cast in at_both_logs(&writers, 1) {
+            is_caught_alone(Mutant::NoFence, cast, EARLY_COMES_BEFORE_LATE).await?;
+        }
     }
     Ok(())
 }
@@ -193,8 +210,11 @@ async fn positions_drawn_before_the_row_lock_make_versions_fall() -> TestResult 
 
 #[tokio::test]
 async fn a_fence_without_the_edge_of_the_empty_log_loses_the_first_writer() -> TestResult {
-    let cast = Cast::new(Log::Empty, [Writer::to(1)], 1);
-    is_caught_alone(Mutant::NoEmptyLogEdgeInFence, cast, FIRST_POSITION_IS_OPEN).await
+    for writer in [Writer::to(1), Writer::to(1).of_a_first_event()] {
+        let cast = Cast::new(Log::Empty, [writer], 1);
+        is_caught_alone(Mutant::NoEmptyLogEdgeInFence, cast, FIRST_POSITION_IS_OPEN).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

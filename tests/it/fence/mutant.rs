@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::gates::{Gate, replace_in};
+use super::gates::{APPENDS_OF_ONE_EVENT, Gate, replace_in};
 
 /// A mistake that others made, or that we nearly made.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,12 @@ pub(super) enum Mutant {
     LogNotChecked,
 }
 
-const MARK: &str = "perform pg_advisory_xact_lock_shared((annals.fence_namespace() << 48) | last_drawn);";
+const MARK: &str = "done := pg_advisory_xact_lock_shared((annals.fence_namespace() << 48) | last_drawn);";
+const EDGE_IN_FENCE: &str = "coalesce(pg_sequence_last_value('annals.events_position_seq'), 0)";
+const EDGE_IN_ONE_EVENT: &str =
+    "coalesce(pg_catalog.pg_sequence_last_value('annals.events_position_seq'), 0)";
+const NO_EDGE: &str = "(select last_value from annals.events_position_seq)";
+const MARK_IN_ONE_EVENT: &str = "pg_catalog.pg_advisory_xact_lock_shared(";
 const EDGE: &str = "case when is_called then last_value else 0 end";
 const BELIEVED: &str = "if mark = any (string_to_array(marks, ' ')) then";
 const STREAM: &str = "-- Lock the stream's row and move its version, if it is what the caller expects.";
@@ -37,9 +42,15 @@ impl Mutant {
                            alter function annals.read_log_page(bigint, integer) stable";
                 owner.batch_execute(sql).await
             }
-            Self::NoFence => replace_in(owner, "enter_fence", &[(MARK, "")]).await,
+            Self::NoFence => {
+                replace_in(owner, "enter_fence", &[(MARK, "")]).await?;
+                Self::in_one_event(owner, (MARK_IN_ONE_EVENT, "abs(")).await
+            }
             Self::RowLockAfterFence => Self::draw_before_the_lock(owner).await,
-            Self::NoEmptyLogEdgeInFence => replace_in(owner, "enter_fence", &[(EDGE, "last_value")]).await,
+            Self::NoEmptyLogEdgeInFence => {
+                replace_in(owner, "enter_fence", &[(EDGE_IN_FENCE, NO_EDGE)]).await?;
+                Self::in_one_event(owner, (EDGE_IN_ONE_EVENT, NO_EDGE)).await
+            }
             Self::NoEmptyLogEdgeInHead => replace_in(owner, "head", &[(EDGE, "last_value")]).await,
             Self::TransactionNotChecked => {
                 let any_transaction =
@@ -53,13 +64,20 @@ impl Mutant {
         }
     }
 
+    async fn in_one_event(owner: &Client, replacement: (&str, &str)) -> Result<(), tokio_postgres::Error> {
+        for function in APPENDS_OF_ONE_EVENT {
+            replace_in(owner, function, &[replacement]).await?;
+        }
+        Ok(())
+    }
+
     async fn draw_before_the_lock(owner: &Client) -> Result<(), tokio_postgres::Error> {
         let early = format!(
             "perform annals.enter_fence(); drawn := nextval('annals.events_position_seq'); {}",
             Gate::Stream.statement(),
         );
         let replacements = [
-            ("perform annals.enter_fence();", ""),
+            ("mark := annals.enter_fence();", ""),
             ("values (nextval('annals.events_position_seq'), target", "values (drawn, target"),
             ("    target bigint;", "    target bigint; drawn bigint;"),
             (STREAM, early.as_str()),

@@ -7,7 +7,7 @@ use annals_devdb::TestFailure;
 use annals_eventstore::postgres::{SchemaName, migrate};
 use tokio_postgres::{Client, Row, SimpleQueryRow, Statement};
 
-use super::cast::{Before, Cast, Ending, Log, Writer};
+use super::cast::{Before, Call, Cast, Ending, Log, Writer};
 use super::gates::plant_gates;
 use super::mutant::Mutant;
 use super::outcome::{Outcome, Page, Stored};
@@ -47,7 +47,7 @@ impl Stage {
         }
         if cast.log == Log::WithEvents {
             for writer in &cast.writers {
-                owner.batch_execute(&append_to(writer.stream)).await?;
+                owner.batch_execute(&append_to(Call::Append, &account(writer.stream))).await?;
             }
         }
         let gates = GateKeeper::new(db.connect().await?, db.connect().await?).await?;
@@ -222,8 +222,18 @@ struct Play {
     ended: Vec<bool>,
 }
 
-fn append_to(stream: usize) -> String {
-    format!("select from_position from annals.append('account-{stream}', -2, '{EVENT}')")
+fn append_to(call: Call, stream: &str) -> String {
+    match call {
+        Call::Append => format!("select from_position from annals.append('{stream}', -2, '{EVENT}')"),
+        Call::AppendEvent => format!(
+            "select (annals.append_event('{stream}', -2, gen_random_uuid(), 'opened', 1, '{{}}', null))[2]
+                 as from_position"
+        ),
+        Call::AppendFirstEvent => format!(
+            "select (annals.append_first_event('{stream}', gen_random_uuid(), 'opened', 1, '{{}}', null))[2]
+                 as from_position"
+        ),
+    }
 }
 
 /// What a session says once, when it begins.
@@ -238,8 +248,12 @@ fn setting_before(before: Before) -> &'static str {
     }
 }
 
+fn account(stream: usize) -> String {
+    format!("account-{stream}")
+}
+
 fn transaction_of(writer: &Writer, number: usize) -> String {
-    let append = append_to(writer.stream);
+    let append = append_to(writer.call, &account(writer.stream));
     let before = match writer.before {
         Before::AppendToAnotherLog => {
             format!("select from other_log.append('account-{number}', -2, '{EVENT}');")
@@ -247,8 +261,9 @@ fn transaction_of(writer: &Writer, number: usize) -> String {
         // The gates are for the append that comes last.
         Before::AppendToAnotherStream => format!(
             "set local explorer.session = '';
-             select from annals.append('other-{number}', -2, '{EVENT}');
-             set local explorer.session = '{number}';"
+             {};
+             set local explorer.session = '{number}';",
+            append_to(writer.call, &format!("other-{number}"))
         ),
         Before::SavepointRolledBack => {
             format!("savepoint s; set local explorer.session = ''; {append}; rollback to s;")

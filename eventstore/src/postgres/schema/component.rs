@@ -54,6 +54,8 @@ pub(crate) const RELATIONS: &[&str] = &[
 ];
 pub(crate) const FUNCTIONS: &[&str] = &[
     "append",
+    "append_event",
+    "append_first_event",
     "append_events",
     "append_many_events",
     "close_key",

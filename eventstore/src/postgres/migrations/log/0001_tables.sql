@@ -5,7 +5,9 @@
 create table annals.streams (
     stream_id     bigint generated always as identity primary key,
     stream_name   text collate "C" not null unique,
-    category      text collate "C" not null generated always as (split_part(stream_name, '-', 1)) stored,
+    -- The name up to its first '-'. Not a generated column: that would be worked out anew, from its source, by
+    -- every statement that moves a version.
+    category      text collate "C" not null,
     -- The number of events ever appended, which is the version of the last one.
     version       bigint not null,
     -- The first version that reads return. Above `version` the stream is deleted, and may begin again.

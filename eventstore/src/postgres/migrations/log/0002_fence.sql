@@ -10,10 +10,13 @@
 -- The upper 16 bits of this log's advisory locks, from 1 to 32767.
 create function annals.fence_namespace() returns bigint
 language sql immutable parallel safe
-as $$ select 'annals'::regnamespace::oid::bigint % 32767 + 1 $$;
+as $$ select 'annals'::regnamespace::oid::bigint operator(pg_catalog.%) 32767 operator(pg_catalog.+) 1 $$;
 
 -- Enters the fence, once in a transaction. The caller holds its stream rows and has drawn no position yet.
-create function annals.enter_fence() returns void
+--
+-- Every step is an expression: as a statement each would cost as much as all of them together.
+-- out  the number of the mark; null when the transaction has entered before
+create function annals.enter_fence() returns bigint
 language plpgsql
 as $$
 declare
@@ -22,22 +25,23 @@ declare
     mark   constant text := pg_current_xact_id()::text || ':' || 'annals.events_position_seq'::regclass::oid;
     marks  text := coalesce(current_setting('annals_log.fence', true), '');
     last_drawn bigint;
+    done   text;
 begin
     if mark = any (string_to_array(marks, ' ')) then
-        return;
+        return null;
     end if;
     -- gap: between the streams' rows and the last position
-    -- An untouched sequence says 1 without having given it out.
-    select case when is_called then last_value else 0 end into last_drawn
-    from annals.events_position_seq;
+    -- An untouched sequence has no last value.
+    last_drawn := coalesce(pg_sequence_last_value('annals.events_position_seq'), 0);
     -- gap: between the last position and the mark
-    perform pg_advisory_xact_lock_shared((annals.fence_namespace() << 48) | last_drawn);
+    done := pg_advisory_xact_lock_shared((annals.fence_namespace() << 48) | last_drawn);
     -- Other logs' marks of this transaction stay; marks of earlier ones are dropped.
     if marks not like pg_current_xact_id()::text || ':%' then
         marks := '';
     end if;
-    perform set_config('annals_log.fence', ltrim(marks || ' ' || mark), true);
+    done := set_config('annals_log.fence', ltrim(marks || ' ' || mark), true);
     -- gap: between the mark and the draw
+    return last_drawn;
 end
 $$;
 

@@ -141,7 +141,8 @@ begin
         select * into there from annals.streams as s where s.stream_name = stream for share;
         if not found then
             if expected = 0 then
-                insert into annals.streams as s (stream_name, version) values (stream, 0)
+                insert into annals.streams as s (stream_name, category, version)
+                values (stream, split_part(stream, '-', 1), 0)
                 on conflict do nothing
                 returning s.stream_id, s.version into target, to_version;
             end if;
@@ -155,7 +156,8 @@ begin
     end if;
 
     if expected = 0 then
-        insert into annals.streams as s (stream_name, version) values (stream, events)
+        insert into annals.streams as s (stream_name, category, version)
+        values (stream, split_part(stream, '-', 1), events)
         on conflict do nothing
         returning s.stream_id, s.version into target, to_version;
         if target is null then
@@ -164,7 +166,8 @@ begin
             returning s.stream_id, s.version into target, to_version;
         end if;
     elsif expected = -2 then
-        insert into annals.streams as s (stream_name, version) values (stream, events)
+        insert into annals.streams as s (stream_name, category, version)
+        values (stream, split_part(stream, '-', 1), events)
         on conflict (stream_name) do update set version = s.version + events where s.tombstoned_at is null
         returning s.stream_id, s.version into target, to_version;
     else
@@ -207,6 +210,7 @@ declare
     targets  bigint[] := array_fill(0::bigint, array[coalesce(cardinality(streams), 0)]);
     versions bigint[] := targets;
     -- A check alone stores nothing, and nothing under a key.
+    mark     bigint;
     key      constant uuid := case when cardinality(event_ids) > 0 then append_many_events.idempotency_key end;
     part     record;
     taken    record;
@@ -270,7 +274,7 @@ begin
     end if;
 
     if cardinality(event_ids) > 0 then
-        perform annals.enter_fence();
+        mark := annals.enter_fence();
         return query
         with placed as materialized (
             -- Each event's stream, and its version there.

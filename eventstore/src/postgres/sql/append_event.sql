@@ -1,0 +1,12 @@
+-- Appends one event without an idempotency key to one stream.
+--
+-- in   $1  text     stream name
+--      $2  uuid     event id
+--      $3  text     event type
+--      $4  integer  schema version
+--      $5  json     data
+--      $6  json     metadata, an object or null
+--      $7  bigint   expected version: -2 any, -4 stream exists, n > 0 exactly n events
+-- out  one row: version, position, and 1 when the event was there before, else 0
+-- plan result
+select annals.append_event($1, $7, $2, $3, $4, $5, $6)

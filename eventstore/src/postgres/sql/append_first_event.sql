@@ -1,0 +1,11 @@
+-- Begins a stream with one event, without an idempotency key.
+--
+-- in   $1  text     stream name
+--      $2  uuid     event id
+--      $3  text     event type
+--      $4  integer  schema version
+--      $5  json     data
+--      $6  json     metadata, an object or null
+-- out  one row: version, position, and 1 when the event was there before, else 0
+-- plan result
+select annals.append_first_event($1, $2, $3, $4, $5, $6)
