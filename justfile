@@ -20,6 +20,10 @@ pg18 *arguments:
 stress seconds="60":
     ANNALS_STRESS_SECONDS={{ seconds }} cargo test --test it stress:: -- --nocapture
 
+# What each optional index costs an append and saves a read, at a million events
+indexes:
+    cargo test --test it what_each_index -- --ignored --nocapture
+
 # Every order of steps of writers and a reader that the tests know; hours
 schedules:
     ANNALS_SCHEDULES=full cargo test --test it fence:: -- --nocapture

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use crate::exit::Outcome;
+use crate::index;
 use crate::output::{Format, Output, say};
 use crate::target::TargetArgs;
 
@@ -19,6 +20,9 @@ pub(crate) enum Verb {
     },
     /// Tells how far the schema is migrated; exit code 6 when this program cannot work with it.
     Status(Format),
+    /// Indexes that the log can do without: filtered reads are faster with them, appends slower.
+    #[command(subcommand)]
+    Index(index::Verb),
 }
 
 /// Runs one of the verbs.
@@ -27,6 +31,7 @@ pub(crate) async fn run(verb: Verb, target: &TargetArgs) -> Outcome {
         Verb::Migrate { print: true } => print_script(target),
         Verb::Migrate { print: false } => bring_up_to_date(target).await,
         Verb::Status(format) => status(format, target).await,
+        Verb::Index(verb) => index::run(verb, target).await,
     }
 }
 

@@ -4,11 +4,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use annals_eventstore::{
-    EventStore, GlobalPosition, LogQuery, PAGE_EVENTS_DEFAULT, PostgresStore, RecordedEvent, Subscription,
+    EventFilter, EventStore, GlobalPosition, LogQuery, PAGE_EVENTS_DEFAULT, PostgresStore, RecordedEvent,
+    Subscription,
 };
 use clap::{Args, Subcommand};
 
 use crate::exit::{Failure, Outcome};
+use crate::filter::FilterArgs;
 use crate::output::{Format, Output, reader_left, say};
 use crate::target::{TargetArgs, open};
 
@@ -44,6 +46,8 @@ pub(crate) struct TailArgs {
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
     poll_interval: u64,
     #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
     format: Format,
 }
 
@@ -57,12 +61,15 @@ async fn tail(args: &TailArgs, target: &TargetArgs) -> Outcome {
     let mut config = target.config().await?;
     config.poll_interval = Duration::from_secs(args.poll_interval);
     let store = open(config).await?;
-    let mut printer = Printer { output: Output::new(args.format), left: args.limit.unwrap_or(usize::MAX) };
+    let filter = args.filter.filter();
+    let output = Output::new(args.format);
+    let mut printer = Printer { output, left: args.limit.unwrap_or(usize::MAX), filter };
     let position = match args.after {
         Some(After::Position(position)) => position,
-        Some(After::End) => last(&store, 0).await?.1,
+        Some(After::End) => last(&store, &printer.filter, 0).await?.1,
         None => {
-            let (events, head) = last(&store, args.limit.unwrap_or(LAST_EVENTS).min(LAST_EVENTS_MAX)).await?;
+            let events = args.limit.unwrap_or(LAST_EVENTS).min(LAST_EVENTS_MAX);
+            let (events, head) = last(&store, &printer.filter, events).await?;
             printer.print(&events)?;
             head
         }
@@ -80,8 +87,13 @@ async fn tail(args: &TailArgs, target: &TargetArgs) -> Outcome {
 const LAST_EVENTS_MAX: usize = 100_000;
 
 /// Returns the newest events, oldest first, and the position behind them.
-async fn last(store: &PostgresStore, events: usize) -> Result<(Vec<RecordedEvent>, GlobalPosition), Failure> {
-    let mut page = store.read_log(LogQuery::before(GlobalPosition::END).limit(events)).await?;
+async fn last(
+    store: &PostgresStore,
+    filter: &EventFilter,
+    events: usize,
+) -> Result<(Vec<RecordedEvent>, GlobalPosition), Failure> {
+    let query = LogQuery::before(GlobalPosition::END).wanting(filter.clone()).limit(events);
+    let mut page = store.read_log(query).await?;
     page.events.reverse();
     Ok((page.events, page.head))
 }
@@ -90,7 +102,8 @@ async fn last(store: &PostgresStore, events: usize) -> Result<(Vec<RecordedEvent
 async fn read_on(store: &PostgresStore, mut position: GlobalPosition, mut printer: Printer) -> Outcome {
     while printer.left > 0 {
         let limit = printer.left.min(PAGE_EVENTS_DEFAULT);
-        let page = store.read_log(LogQuery::after(position).limit(limit)).await?;
+        let page =
+            store.read_log(LogQuery::after(position).wanting(printer.filter.clone()).limit(limit)).await?;
         printer.print(&page.events)?;
         if page.events.len() < limit {
             break;
@@ -115,18 +128,18 @@ async fn follow(store: PostgresStore, position: GlobalPosition, mut printer: Pri
     Ok(())
 }
 
-/// Prints events up to a number of them.
+/// Prints those events that pass a filter, up to a number of them.
 struct Printer {
     output: Output,
     left: usize,
+    filter: EventFilter,
 }
 
 impl Printer {
     fn print(&mut self, events: &[RecordedEvent]) -> Outcome {
-        let events = &events[..events.len().min(self.left)];
-        self.left -= events.len();
-        for event in events {
+        for event in events.iter().filter(|event| self.filter.wants(event)).take(self.left) {
             self.output.event(event)?;
+            self.left -= 1;
         }
         self.output.flush()
     }

@@ -2,7 +2,7 @@
 
 use annals_devdb::{DatabaseError, StartError, StopError};
 use annals_eventstore::postgres::{
-    ConnectError, InvalidConnectOptions, InvalidSchemaName, MigrateError, OpenError, SchemaFault,
+    ConnectError, IndexError, InvalidConnectOptions, InvalidSchemaName, MigrateError, OpenError, SchemaFault,
 };
 use annals_eventstore::{AppendError, ExpectedVersion, InvalidPayload, ReadError};
 
@@ -98,6 +98,13 @@ impl From<SchemaFault> for Failure {
             _ => Exit::Failed,
         };
         Self::new(exit, fault)
+    }
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        let exit = if matches!(error, IndexError::Connect(_)) { Exit::Unavailable } else { Exit::Failed };
+        Self::new(exit, error)
     }
 }
 

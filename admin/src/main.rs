@@ -9,6 +9,8 @@ mod dev;
 mod events;
 mod exit;
 mod fault;
+mod filter;
+mod index;
 mod output;
 mod stream;
 mod target;

@@ -16,6 +16,7 @@ mod checkpoint;
 mod codec;
 mod event;
 mod event_id;
+mod filter;
 mod handler;
 mod idempotency;
 mod memory;
@@ -45,6 +46,7 @@ pub use event::{
     RecordedEvent, SchemaVersion,
 };
 pub use event_id::EventId;
+pub use filter::EventFilter;
 pub use handler::{Batch, EventHandler, HandlerError, HandlerFuture};
 pub use idempotency::{Fingerprint, IdempotencyKey};
 pub use memory::MemoryStore;
@@ -62,8 +64,8 @@ pub use store::{EventStore, TransactionalStore};
 pub use stream::{Category, InvalidStreamName, STREAM_NAME_BYTES_MAX, StreamName, StreamNameFault};
 pub use subscription::{Subscription, SubscriptionPage};
 pub use tailer::{
-    EventFilter, EventPage, StartAt, StopReason, SubscriptionHandle, SubscriptionState, TailedSubscription,
-    Tailer, TailerOptions,
+    EventPage, StartAt, StopReason, SubscriptionHandle, SubscriptionState, TailedSubscription, Tailer,
+    TailerOptions,
 };
 pub use version::{ExpectedVersion, NegativeVersion, Version};
 pub use wakeup::{WakeupSource, Wakeups, WokenBy};

@@ -2,8 +2,9 @@
 
 use crate::append::StorageError;
 use crate::event::RecordedEvent;
+use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
-use crate::stream::StreamName;
+use crate::stream::{Category, StreamName};
 use crate::version::Version;
 
 /// How many events a page holds when the caller does not say.
@@ -76,7 +77,18 @@ pub struct StreamTail {
 }
 
 /// Which events of the log to read, as one page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// # Examples
+///
+/// ```
+/// # use annals_eventstore::{Category, EventFilter, GlobalPosition, LogQuery};
+/// let accounts = EventFilter::all().categories([Category::new("account")?]);
+/// let first_page = LogQuery::after(GlobalPosition::START).wanting(accounts.clone()).limit(100);
+/// let last_event = LogQuery::before(GlobalPosition::END).wanting(accounts).limit(1);
+/// # let _ = (first_page, last_event);
+/// # Ok::<(), annals_eventstore::InvalidStreamName>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogQuery {
     /// The position to begin behind, exclusive; with [`Direction::Backward`] the one to begin before.
     pub from: GlobalPosition,
@@ -84,17 +96,33 @@ pub struct LogQuery {
     pub direction: Direction,
     /// The most events to return; [`PAGE_EVENTS_DEFAULT`] unless told otherwise.
     pub limit: usize,
+    /// Which events to return; all unless told otherwise. The store leaves the others out, and a page settles
+    /// behind them.
+    pub filter: EventFilter,
 }
 
 impl LogQuery {
     /// Reads what comes after a position, oldest first.
     pub fn after(position: GlobalPosition) -> Self {
-        Self { from: position, direction: Direction::Forward, limit: PAGE_EVENTS_DEFAULT }
+        Self::from(position, Direction::Forward)
     }
 
     /// Reads what comes before a position, newest first.
     pub fn before(position: GlobalPosition) -> Self {
-        Self { from: position, direction: Direction::Backward, limit: PAGE_EVENTS_DEFAULT }
+        Self::from(position, Direction::Backward)
+    }
+
+    fn from(from: GlobalPosition, direction: Direction) -> Self {
+        Self { from, direction, limit: PAGE_EVENTS_DEFAULT, filter: EventFilter::all() }
+    }
+
+    /// Returns only events that pass a filter.
+    ///
+    /// Without its optional index a filter reads through the log: right, but as slow as the log is long. Which
+    /// index serves which filter, and what it costs, is told in `docs/reading.md`.
+    #[must_use]
+    pub fn wanting(self, filter: EventFilter) -> Self {
+        Self { filter, ..self }
     }
 
     /// Returns at most so many events.
@@ -109,8 +137,9 @@ impl LogQuery {
 pub struct LogPage {
     /// The events, in the order asked for.
     pub events: Vec<RecordedEvent>,
-    /// Reading forward: every event up to here, now and for ever, is in this page or before it. It can lie
-    /// behind the last event (positions have holes) and never lies before the position asked from.
+    /// Reading forward: every event up to here that the query wants, now and for ever, is in this page or before
+    /// it. It can lie behind the last event (positions have holes, a filter passes events over) and never lies
+    /// before the position asked from.
     pub settled_to: GlobalPosition,
     /// The highest settled position of the log when the page was read.
     pub head: GlobalPosition,
@@ -135,6 +164,8 @@ pub struct StreamInfo {
 pub struct StreamListQuery {
     /// Only streams whose names begin so; all when empty.
     pub prefix: String,
+    /// Only streams of this category; of all by default.
+    pub category: Option<Category>,
     /// Only streams behind this name, in byte order; for the next page.
     pub after: Option<StreamName>,
     /// The most streams to return; [`PAGE_EVENTS_DEFAULT`] unless told otherwise.
@@ -143,7 +174,37 @@ pub struct StreamListQuery {
 
 impl Default for StreamListQuery {
     fn default() -> Self {
-        Self { prefix: String::new(), after: None, limit: PAGE_EVENTS_DEFAULT }
+        Self { prefix: String::new(), category: None, after: None, limit: PAGE_EVENTS_DEFAULT }
+    }
+}
+
+/// Where the streams of a [`StreamListQuery`] stand in byte order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NameRanges {
+    /// A single name, before all the others: a category that is a stream itself.
+    pub(crate) name: Option<StreamName>,
+    /// What the others begin with; none of them is wanted without it.
+    pub(crate) prefix: Option<String>,
+}
+
+impl StreamListQuery {
+    /// Tells where the streams stand that prefix and category leave. Other names can stand between a category
+    /// and its streams: `a`, `a!`, `a-1`.
+    pub(crate) fn ranges(&self) -> NameRanges {
+        let Self { prefix, category, after, .. } = self;
+        let Some(category) = category else {
+            return NameRanges { name: None, prefix: Some(prefix.clone()) };
+        };
+        let streams = format!("{category}-");
+        let itself = StreamName::recorded(category.as_str());
+        let is_wanted =
+            itself.as_str().starts_with(prefix) && after.as_ref().is_none_or(|after| *after < itself);
+        let prefix = if prefix.starts_with(&streams) {
+            Some(prefix.clone())
+        } else {
+            streams.starts_with(prefix).then_some(streams)
+        };
+        NameRanges { name: is_wanted.then_some(itself), prefix }
     }
 }
 
@@ -173,5 +234,31 @@ impl ReadError {
     /// True where the same read may succeed later, unchanged.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranges(prefix: &str, category: &str, after: Option<&str>) -> (Option<String>, Option<String>) {
+        let category = Some(Category::new(category).unwrap());
+        let after = after.map(|name| name.parse().unwrap());
+        let NameRanges { name, prefix } =
+            StreamListQuery { prefix: prefix.into(), category, after, limit: 1 }.ranges();
+        (name.map(String::from), prefix)
+    }
+
+    #[test]
+    fn a_category_is_a_name_and_a_prefix_and_a_prefix_narrows_it() {
+        let told =
+            |name: Option<&str>, prefix: Option<&str>| (name.map(String::from), prefix.map(String::from));
+        assert_eq!(ranges("", "thing", None), told(Some("thing"), Some("thing-")));
+        assert_eq!(ranges("", "thing", Some("thing")), told(None, Some("thing-")));
+        assert_eq!(ranges("thi", "thing", None), told(Some("thing"), Some("thing-")));
+        assert_eq!(ranges("thing-", "thing", None), told(None, Some("thing-")));
+        assert_eq!(ranges("thing-7", "thing", None), told(None, Some("thing-7")));
+        assert_eq!(ranges("thingy", "thing", None), told(None, None));
+        assert_eq!(ranges("other", "thing", None), told(None, None));
     }
 }

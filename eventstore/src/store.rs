@@ -5,7 +5,10 @@ use std::future::Future;
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::event::RecordedEvent;
+use crate::event_id::EventId;
+use crate::filter::EventFilter;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::position::GlobalPosition;
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery, StreamTail};
 use crate::stream::StreamName;
 use crate::version::Version;
@@ -116,6 +119,33 @@ pub trait EventStore: Clone + Send + Sync + 'static {
     ///
     /// A fault of the storage.
     fn read_log(&self, query: LogQuery) -> impl Future<Output = Result<LogPage, ReadError>> + Send;
+
+    /// Finds an event by its id; the first one in the log, should it hold several.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the storage.
+    fn find_event(
+        &self,
+        id: EventId,
+    ) -> impl Future<Output = Result<Option<RecordedEvent>, ReadError>> + Send {
+        let query = LogQuery::after(GlobalPosition::START).wanting(EventFilter::all().ids([id]));
+        async { Ok(self.read_log(query.limit(1)).await?.events.pop()) }
+    }
+
+    /// Reads the last settled event that passes a filter: of a category, say. That of a stream is the first one
+    /// of [`EventStore::read_stream`] backward.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the storage.
+    fn last_event(
+        &self,
+        filter: EventFilter,
+    ) -> impl Future<Output = Result<Option<RecordedEvent>, ReadError>> + Send {
+        let query = LogQuery::before(GlobalPosition::END).wanting(filter);
+        async { Ok(self.read_log(query.limit(1)).await?.events.pop()) }
+    }
 
     /// Tells a stream's version.
     ///

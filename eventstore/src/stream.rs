@@ -3,6 +3,7 @@
 //! Guarantees: a `StreamName` that exists is one the database takes too; the same rules stand in
 //! `annals.append` for callers in other languages.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -64,8 +65,12 @@ impl StreamName {
 
     /// Returns the text before the first `-`, or the whole name when there is none.
     pub fn category(&self) -> Category {
-        let end = self.0.find('-').unwrap_or(self.0.len());
-        Category(self.0[..end].into())
+        Category(self.category_str().into())
+    }
+
+    /// The category as text, without making one.
+    pub(crate) fn category_str(&self) -> &str {
+        self.0.split_once('-').map_or(&*self.0, |(category, _)| category)
     }
 
     /// Returns the name as text.
@@ -86,6 +91,13 @@ impl StreamName {
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Category(Arc<str>);
+
+/// So that a set of categories can be asked for a text.
+impl Borrow<str> for Category {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Category {
     /// Takes a category: the rules of a stream name, and no `-`.

@@ -88,6 +88,21 @@ notices! {
         every_page_size_reads_the_same_log,
         past_the_ends_of_the_log_there_is_nothing,
     ];
+    a_store_that_forgets_filters_is_noticed: ForgetsFilters by [
+        the_last_event_that_passes_a_filter_is_found,
+        a_filter_picks_the_events_that_pass_all_its_conditions,
+        a_span_of_time_has_its_beginning_and_not_its_end,
+        a_page_settles_behind_what_its_filter_leaves_out,
+        an_event_is_found_by_its_id,
+        a_category_excludes_every_other_one,
+    ];
+    a_store_that_takes_prefixes_for_categories_is_noticed: TakesPrefixesForCategories by [
+        a_category_excludes_every_other_one,
+    ];
+    a_store_that_settles_a_filtered_page_elsewhere_is_noticed: SettlesTooFar by [
+        a_filter_picks_the_events_that_pass_all_its_conditions,
+        a_page_settles_behind_what_its_filter_leaves_out,
+    ];
     a_store_that_reformats_payloads_is_noticed: ReformatsPayloads by [what_is_stored_comes_back_to_the_byte];
     a_store_that_skips_the_version_check_of_several_streams_is_noticed: SkipsTheVersionCheck by [
         one_refused_stream_refuses_them_all,

@@ -19,6 +19,8 @@ mod conformance_postgres;
 mod connect;
 mod fence;
 mod migrations;
+mod optional_indexes;
+mod optional_indexes_measured;
 mod projection;
 mod sql_api;
 mod statements;

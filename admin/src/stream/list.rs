@@ -1,6 +1,8 @@
 //! `annals stream ls`: the streams by name, page by page.
 
-use annals_eventstore::{EventStore, PAGE_EVENTS_DEFAULT, PostgresStore, StreamInfo, StreamListQuery};
+use annals_eventstore::{
+    Category, EventStore, PAGE_EVENTS_DEFAULT, PostgresStore, StreamInfo, StreamListQuery,
+};
 use clap::Args;
 use serde::Serialize;
 
@@ -13,6 +15,9 @@ pub(crate) struct ListArgs {
     /// Only streams whose names begin so, such as account-.
     #[arg(default_value = "")]
     prefix: String,
+    /// Only streams of this category: those before whose first - it stands, and the one of its own name.
+    #[arg(long, value_name = "NAME", value_parser = |name: &str| Category::new(name))]
+    category: Option<Category>,
     /// The most streams to print [default: all].
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -30,7 +35,11 @@ struct StreamRow<'a> {
 /// Prints the streams.
 pub(super) async fn list(store: &PostgresStore, args: &ListArgs) -> Outcome {
     let mut output = Output::new(args.format);
-    let mut query = StreamListQuery { prefix: args.prefix.clone(), ..StreamListQuery::default() };
+    let mut query = StreamListQuery {
+        prefix: args.prefix.clone(),
+        category: args.category.clone(),
+        ..StreamListQuery::default()
+    };
     let mut left = args.limit.unwrap_or(usize::MAX);
     loop {
         query.limit = left.min(PAGE_EVENTS_DEFAULT);

@@ -56,3 +56,31 @@ async fn the_printed_schema_needs_no_database_and_does_the_same() -> TestResult 
     log.annals(&["stream", "ls"])?.exits(6);
     Ok(())
 }
+
+#[tokio::test]
+async fn optional_indexes_are_listed_built_and_dropped() -> TestResult {
+    let log = Log::fresh().await?;
+    let ready = || -> Result<Vec<String>, annals_devdb::TestFailure> {
+        let listed = log.annals(&["db", "index", "ls", "--json"])?.exits(0).json()?;
+        assert_eq!(listed.len(), 5, "{listed:?}");
+        let ready = listed.iter().filter(|index| index["state"] == "ready");
+        Ok(ready.filter_map(|index| index["index"].as_str()).map(str::to_owned).collect())
+    };
+
+    assert_eq!(ready()?, [""; 0]);
+    let added = log.annals(&["db", "index", "add", "event-type"])?.exits(0);
+    assert_eq!(added.stderr, "annals: index event-type is built\n");
+    log.annals(&["db", "index", "add", "category"])?.exits(0);
+    assert_eq!(ready()?, ["category", "event-type"]);
+    let again = log.annals(&["db", "index", "add", "event-type"])?.exits(0);
+    assert_eq!(again.stderr, "annals: index event-type was there\n");
+    log.annals(&["db", "index", "drop", "event-type"])?.exits(0);
+    assert_eq!(ready()?, ["category"]);
+    let unknown = log.annals(&["db", "index", "add", "everything"])?.exits(2);
+    assert!(unknown.stderr.contains("recorded-at"), "{unknown:?}");
+
+    let printed =
+        run(&mut annals(&["db", "index", "add", "correlation", "--print", "--schema", "orders"]))?.exits(0);
+    assert!(printed.stdout.contains("on \"orders\".events\n"), "{printed:?}");
+    Ok(())
+}

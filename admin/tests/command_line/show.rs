@@ -107,3 +107,19 @@ async fn streams_are_listed_by_prefix() -> TestResult {
     assert_eq!(log.annals(&["stream", "ls", "--limit", "1"])?.stdout, "account-1@1\n");
     Ok(())
 }
+
+#[tokio::test]
+async fn streams_of_a_category_are_listed_without_those_that_only_begin_like_it() -> TestResult {
+    let log = Log::fresh().await?;
+    let store = log.store().await?;
+    for name in ["account", "account!1", "account-1", "account-1-eu", "accounts-1"] {
+        store.append(Append::to(name.parse()?, [NewEvent::new("begun", &1)?])).await?;
+    }
+    let listed = |more: &[&str]| log.annals(&[&["stream", "ls", "--category", "account"], more].concat());
+
+    assert_eq!(listed(&[])?.exits(0).stdout, "account@1\naccount-1@1\naccount-1-eu@1\n");
+    assert_eq!(listed(&["--limit", "2"])?.exits(0).stdout, "account@1\naccount-1@1\n");
+    assert_eq!(listed(&["account-1-"])?.exits(0).stdout, "account-1-eu@1\n");
+    log.annals(&["stream", "ls", "--category", "bank-account"])?.exits(2);
+    Ok(())
+}

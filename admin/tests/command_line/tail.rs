@@ -1,7 +1,7 @@
 //! `annals events tail`.
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::{Append, EventStore, NewEvent, PostgresStore};
+use annals_eventstore::{Append, CorrelationId, EventStore, Metadata, NewEvent, PostgresStore};
 use serde_json::Value;
 
 use crate::support::Log;
@@ -29,6 +29,50 @@ async fn the_newest_events_or_those_after_a_position_are_printed_oldest_first() 
     assert_eq!(printed(&["--after", "start"])?, (1..=1500).collect::<Vec<_>>());
     assert_eq!(printed(&["--after", "1000", "--limit", "2"])?, [1001, 1002]);
     assert_eq!(printed(&["--after", "end"])?, [0_i64; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_events_that_pass_every_flag_are_printed_also_when_followed() -> TestResult {
+    let log = Log::fresh().await?;
+    let store = log.store().await?;
+    let talk = Metadata { correlation_id: Some(CorrelationId::new("talk 1")), ..Metadata::default() };
+    let mut ids = Vec::new();
+    for (n, name) in ["count-1", "other-1", "count-2", "counter-1"].into_iter().cycle().take(12).enumerate() {
+        let kind = if n % 3 == 0 { "third" } else { "counted" };
+        let event =
+            NewEvent::new(kind, &n)?.with_metadata(if n > 5 { talk.clone() } else { Metadata::default() });
+        ids.push(event.id.to_string());
+        store.append(Append::to(name.parse()?, [event])).await?;
+    }
+    let printed = |more: &[&str]| -> Result<Vec<i64>, TestFailure> {
+        Ok(data(&log.annals(&[&["events", "tail", "--json"], more].concat())?.exits(0).json()?))
+    };
+
+    assert_eq!(printed(&["--type", "third"])?, [0, 3, 6, 9]);
+    assert_eq!(printed(&["--type", "third", "--limit", "1"])?, [9]);
+    assert_eq!(printed(&["--category", "count", "--after", "start"])?, [0, 2, 4, 6, 8, 10]);
+    assert_eq!(printed(&["--stream", "count-1", "--stream", "other-1", "--after", "8"])?, [8, 9]);
+    assert_eq!(printed(&["--correlation", "talk 1", "--type", "counted"])?, [7, 8, 10, 11]);
+    assert_eq!(printed(&["--id", &ids[5]])?, [5]);
+    assert_eq!(
+        printed(&["--since", "2020-01-01T00:00:00Z", "--type", "third", "--after", "start"])?,
+        [0, 3, 6, 9]
+    );
+    assert_eq!(printed(&["--until", "2020-01-01T00:00:00+01:00"])?, [0_i64; 0]);
+    let refused = log.annals(&["events", "tail", "--since", "yesterday"])?.exits(2);
+    assert!(refused.stderr.contains("2026-05-31T12:00:00Z"), "{refused:?}");
+
+    let flags = ["events", "tail", "-f", "--json", "--type", "third", "--after", "start", "--limit", "5"];
+    let mut tail = log.start(&flags)?;
+    for n in [0, 3, 6, 9] {
+        assert_eq!(data(&[serde_json::from_str(&tail.line()?)?]), [n]);
+    }
+    for (kind, n) in [("counted", 12), ("third", 13)] {
+        store.append(Append::to("count-1".parse()?, [NewEvent::new(kind, &n)?])).await?;
+    }
+    assert_eq!(data(&[serde_json::from_str(&tail.line()?)?]), [13]);
+    assert_eq!(tail.wait()?, 0, "the limit is reached");
     Ok(())
 }
 

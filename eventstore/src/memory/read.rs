@@ -5,7 +5,9 @@ use std::ops::Bound;
 use crate::event::RecordedEvent;
 use crate::memory::log::{Log, version_of};
 use crate::position::GlobalPosition;
-use crate::read::{Direction, LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
+use crate::read::{
+    Direction, LogPage, LogQuery, NameRanges, ReadError, StreamInfo, StreamListQuery, StreamQuery,
+};
 use crate::stream::StreamName;
 use crate::version::Version;
 
@@ -28,29 +30,31 @@ pub(super) fn read_stream(
     })
 }
 
-pub(super) fn read_log(log: &Log, query: LogQuery) -> LogPage {
+pub(super) fn read_log(log: &Log, query: &LogQuery) -> LogPage {
     let head = log.head();
     match query.direction {
         Direction::Forward => {
             let first = log.events.partition_point(|event| event.position <= query.from);
-            let events: Vec<_> = log.events[first..].iter().take(query.limit).cloned().collect();
-            let settled_to = settled_to(log, &events, first, query.from);
+            let wanted = log.events[first..].iter().filter(|event| query.filter.wants(event));
+            let events: Vec<_> = wanted.take(query.limit).cloned().collect();
+            let settled_to = settled_to(log, &events, query);
             LogPage { events, settled_to, head, held_back: false }
         }
         Direction::Backward => {
             let end = log.events.partition_point(|event| event.position < query.from);
-            let events = log.events[..end].iter().rev().take(query.limit).cloned().collect();
+            let wanted = log.events[..end].iter().rev().filter(|event| query.filter.wants(event));
+            let events = wanted.take(query.limit).cloned().collect();
             LogPage { events, settled_to: head, head, held_back: false }
         }
     }
 }
 
-/// Up to where a page that begins at index `first` has seen everything.
-fn settled_to(log: &Log, page: &[RecordedEvent], first: usize, from: GlobalPosition) -> GlobalPosition {
-    if first + page.len() == log.events.len() {
-        log.head().max(from)
-    } else {
-        page.last().map_or(from, |event| event.position)
+/// Up to where a page has seen everything: a full one to its last event, any other one to the head.
+fn settled_to(log: &Log, page: &[RecordedEvent], query: &LogQuery) -> GlobalPosition {
+    match page.last() {
+        Some(last) if page.len() >= query.limit => last.position,
+        None if query.limit == 0 => query.from,
+        _ => log.head().max(query.from),
     }
 }
 
@@ -62,18 +66,25 @@ pub(super) fn stream_info(log: &Log, stream: &StreamName) -> Result<StreamInfo, 
 }
 
 pub(super) fn list_streams(log: &Log, query: &StreamListQuery) -> Vec<StreamInfo> {
+    let NameRanges { name, prefix } = query.ranges();
+    let first = name.iter().filter_map(|name| log.streams.get_key_value(name));
+    let others = prefix.iter().flat_map(|prefix| beginning_with(log, prefix, query.after.as_ref()));
+    first.chain(others).take(query.limit).map(|(name, stored)| info(name, stored)).collect()
+}
+
+fn beginning_with<'l>(
+    log: &'l Log,
+    prefix: &'l str,
+    after: Option<&StreamName>,
+) -> impl Iterator<Item = (&'l StreamName, &'l Vec<usize>)> {
     // Not every prefix is a stream name, but every prefix stands in byte order with them.
-    let prefix = StreamName::recorded(&query.prefix);
-    let begin = match &query.after {
-        Some(after) if *after >= prefix => Bound::Excluded(after),
-        _ => Bound::Included(&prefix),
+    let least = StreamName::recorded(prefix);
+    let begin = match after {
+        Some(after) if *after >= least => Bound::Excluded(after),
+        _ => Bound::Included(&least),
     };
-    log.streams
-        .range((begin, Bound::Unbounded))
-        .take_while(|(name, _)| name.as_str().starts_with(&query.prefix))
-        .take(query.limit)
-        .map(|(name, stored)| info(name, stored))
-        .collect()
+    let names = log.streams.range((begin, Bound::Unbounded));
+    names.take_while(move |(name, _)| name.as_str().starts_with(prefix))
 }
 
 fn info(name: &StreamName, stored: &[usize]) -> StreamInfo {

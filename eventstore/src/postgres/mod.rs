@@ -11,6 +11,7 @@ mod fault;
 mod json;
 mod listen;
 mod open;
+mod optional_index;
 mod read;
 mod resolve;
 mod row;
@@ -30,6 +31,9 @@ pub use connect::{
     connect, pool,
 };
 pub use open::OpenError;
+pub use optional_index::{
+    IndexError, IndexState, IndexStatus, OptionalIndex, UnknownIndex, add_index, drop_index, optional_indexes,
+};
 pub use schema::{
     ComponentStatus, InvalidSchemaName, MigrateError, Migration, MigrationReport, SchemaFault, SchemaName,
     SchemaStatus, migrate, migration_script, migrations, migrations_fingerprint, schema_status,

@@ -1,14 +1,20 @@
 //! Reading streams, the log, and the list of streams.
 
+use std::collections::HashSet;
+
 use tokio_postgres::Row;
 
 use super::fault::{read_error, unsent_read};
 use super::row::{event, events};
 use super::session::Session;
-use crate::event::RecordedEvent;
+use crate::event::{EventType, RecordedEvent};
+use crate::filter::EventFilter;
+use crate::metadata::{CausationId, CorrelationId};
 use crate::position::GlobalPosition;
-use crate::read::{Direction, LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
-use crate::stream::StreamName;
+use crate::read::{
+    Direction, LogPage, LogQuery, NameRanges, ReadError, StreamInfo, StreamListQuery, StreamQuery,
+};
+use crate::stream::{Category, StreamName};
 use crate::version::Version;
 
 type Parameters<'a> = [&'a (dyn tokio_postgres::types::ToSql + Sync)];
@@ -59,22 +65,41 @@ pub(super) async fn list_streams(
     session: &Session,
     page: &StreamListQuery,
 ) -> Result<Vec<StreamInfo>, ReadError> {
-    let after = page.after.as_ref().map_or("", StreamName::as_str);
-    let rows =
-        query(session, &session.statements.list_streams, &[&page.prefix, &after, &rows_max(page.limit)])
-            .await?;
+    let NameRanges { name, prefix } = page.ranges();
+    let mut listed = Vec::new();
+    if let Some(name) = name.filter(|_| page.limit > 0) {
+        // The first one from its name on is the name itself, or it is not there.
+        let first = beginning_with(session, name.as_str(), "", 1).await?;
+        listed.extend(first.into_iter().filter(|info| info.name == name));
+    }
+    if let Some(prefix) = prefix {
+        let after = page.after.as_ref().map_or("", StreamName::as_str);
+        listed.extend(beginning_with(session, &prefix, after, page.limit - listed.len()).await?);
+    }
+    Ok(listed)
+}
+
+/// Lists streams whose names begin so.
+async fn beginning_with(
+    session: &Session,
+    prefix: &str,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<StreamInfo>, ReadError> {
+    let rows = query(session, &session.statements.list_streams, &[&prefix, &after, &rows_max(limit)]).await?;
     rows.iter()
         .map(|row| {
             let name: &str = row.try_get("stream_name").map_err(read_error)?;
             info(StreamName::recorded(name), row)
         })
-        .take_while(|info| info.as_ref().map_or(true, |info| info.name.as_str().starts_with(&page.prefix)))
+        .take_while(|info| info.as_ref().map_or(true, |info| info.name.as_str().starts_with(prefix)))
         .collect()
 }
 
 /// Reads one page of the log.
 pub(super) async fn read_log(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
     match page.direction {
+        _ if !page.filter.is_all() => read_filtered(session, page).await,
         Direction::Forward => read_forward(session, page).await,
         Direction::Backward => read_backward(session, page).await,
     }
@@ -83,6 +108,46 @@ pub(super) async fn read_log(session: &Session, page: LogQuery) -> Result<LogPag
 async fn read_forward(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
     let limit = i32::try_from(page.limit).unwrap_or(i32::MAX);
     let rows = query(session, &session.statements.read_log_forward, &[&i64::from(page.from), &limit]).await?;
+    marked_page(&rows, &page)
+}
+
+async fn read_filtered(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
+    let limit = i32::try_from(page.limit).unwrap_or(i32::MAX);
+    let EventFilter { recorded_since, recorded_before, .. } = &page.filter;
+    let streams = texts(&page.filter.streams, StreamName::as_str);
+    let categories = texts(&page.filter.categories, Category::as_str);
+    let types = texts(&page.filter.event_types, EventType::as_str);
+    let ids = page.filter.ids.as_ref().map(|ids| ids.iter().map(|id| id.as_uuid()).collect::<Vec<_>>());
+    let correlation = page.filter.correlation.as_ref().map(CorrelationId::as_str);
+    let causation = page.filter.causation.as_ref().map(CausationId::as_str);
+    let parameters: &Parameters<'_> = &[
+        &i64::from(page.from),
+        &limit,
+        &(page.direction == Direction::Backward),
+        &streams,
+        &categories,
+        &types,
+        &ids,
+        &correlation,
+        &causation,
+        recorded_since,
+        recorded_before,
+    ];
+    let rows = query(session, &session.statements.read_log_filtered, parameters).await?;
+    let marked = marked_page(&rows, &page)?;
+    match page.direction {
+        Direction::Forward => Ok(marked),
+        Direction::Backward => Ok(LogPage { settled_to: marked.head, held_back: false, ..marked }),
+    }
+}
+
+/// What a condition of a filter asks for, as texts.
+fn texts<'f, T>(wanted: &'f Option<HashSet<T>>, text: impl Fn(&'f T) -> &'f str) -> Option<Vec<&'f str>> {
+    wanted.as_ref().map(|wanted| wanted.iter().map(text).collect())
+}
+
+/// Tells rows that each carry the marks as a page, where they were read forward.
+fn marked_page(rows: &[Row], page: &LogQuery) -> Result<LogPage, ReadError> {
     let mark = |column| rows.first().map_or(Ok(0), |row| row.try_get(column)).map_err(read_error);
     let (head, last_drawn): (i64, i64) = (mark(0)?, mark(1)?);
     let (head, held_back) = (GlobalPosition::recorded(head), last_drawn > head);

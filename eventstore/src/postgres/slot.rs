@@ -22,9 +22,10 @@ use super::store::PostgresStore;
 use crate::checkpoint::Checkpoint;
 use crate::event::{EventType, RecordedEvent};
 use crate::event_id::EventId;
+use crate::filter::EventFilter;
 use crate::handler::{Batch, EventHandler, HandlerError};
 use crate::position::GlobalPosition;
-use crate::tailer::{EventFilter, EventPage, StartAt, StopReason, Tailer};
+use crate::tailer::{EventPage, StartAt, StopReason, Tailer};
 
 /// The longest pause before a batch is tried again.
 const PAUSE_MAX: Duration = Duration::from_secs(10);

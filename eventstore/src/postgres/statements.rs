@@ -43,6 +43,7 @@ statements!(
     prune_snapshots,
     read_from_snapshot,
     read_log_backward,
+    read_log_filtered,
     read_log_forward,
     read_stream_backward,
     read_stream_forward,

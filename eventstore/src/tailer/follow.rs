@@ -8,11 +8,11 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::control::{StopReason, SubscriptionHandle, SubscriptionState};
-use super::filter::EventFilter;
 use super::page::{EventPage, TailPage};
 use super::pauses::Pauses;
 use super::roster::Feed;
 use super::shared::Shared;
+use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
 use crate::read::ReadError;
 use crate::store::EventStore;

@@ -15,7 +15,6 @@
 //! Leaves to others: reading and waking (`subscription`), keeping positions ([`crate::Checkpoint`]).
 
 mod control;
-mod filter;
 mod follow;
 mod page;
 mod pauses;
@@ -25,7 +24,6 @@ mod shared;
 mod tail;
 
 pub use control::{StopReason, SubscriptionHandle, SubscriptionState};
-pub use filter::EventFilter;
 pub use follow::TailedSubscription;
 pub use page::EventPage;
 pub use process::{StartAt, Tailer};

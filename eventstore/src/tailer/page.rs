@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::filter::EventFilter;
 use crate::event::RecordedEvent;
+use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
 use crate::read::LogPage;
 use crate::wakeup::WokenBy;

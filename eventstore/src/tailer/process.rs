@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::control::SubscriptionHandle;
-use super::filter::EventFilter;
 use super::follow::TailedSubscription;
 use super::shared::{Shared, TailerOptions};
+use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
 use crate::read::ReadError;
 use crate::store::EventStore;

@@ -48,6 +48,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "codec",
             "event",
             "event_id",
+            "filter",
             "idempotency",
             "metadata",
             "payload",

@@ -126,8 +126,8 @@ impl ReadBy {
 impl EventStore for ReadBy {
     async fn read_log(&self, query: LogQuery) -> Result<LogPage, ReadError> {
         match query.direction {
-            Direction::Forward => self.page(query).await.map_err(ReadError::Storage),
-            Direction::Backward => self.sound.read_log(query).await,
+            Direction::Forward if query.filter.is_all() => self.page(query).await.map_err(ReadError::Storage),
+            _ => self.sound.read_log(query).await,
         }
     }
 

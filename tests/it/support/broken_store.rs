@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use annals_eventstore::conformance::{CaseResult, StoreHarness};
 use annals_eventstore::{
-    Append, AppendError, AppendMany, Appended, AppendedMany, Cancellation, EventId, EventStore,
-    ExpectedVersion, Fingerprint, GlobalPosition, IdempotencyKey, LogPage, LogQuery, MemoryStore, Metadata,
-    NewEvent, Payload, ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName, StreamQuery,
-    Version, Wakeups,
+    Append, AppendError, AppendMany, Appended, AppendedMany, Cancellation, Category, EventFilter, EventId,
+    EventStore, ExpectedVersion, Fingerprint, GlobalPosition, IdempotencyKey, LogPage, LogQuery, MemoryStore,
+    Metadata, NewEvent, Payload, ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName,
+    StreamQuery, Version, Wakeups,
 };
 use tokio::sync::watch;
 
@@ -42,6 +42,10 @@ pub(crate) enum Fault {
     SettlesTooEarly,
     /// Settles a full page at the head, beyond events that are still to come.
     SettlesTooFar,
+    /// Gives events that nobody asked for.
+    ForgetsFilters,
+    /// Takes every stream whose name begins like a category for one of it.
+    TakesPrefixesForCategories,
     /// Reads JSON and writes it anew.
     ReformatsPayloads,
     /// Drops the metadata.
@@ -79,6 +83,17 @@ impl BrokenStore {
     /// Returns how often the log was read.
     pub(crate) fn reads(&self) -> usize {
         *self.reads.borrow()
+    }
+
+    /// Wants streams by the beginning of their names in place of a category.
+    async fn prefixed(&self, filter: EventFilter) -> EventFilter {
+        let thing = Category::new("thing").expect("it is a category");
+        if filter != EventFilter::all().categories([thing]) {
+            return filter;
+        }
+        let query = StreamListQuery { prefix: "thing".to_owned(), ..StreamListQuery::default() };
+        let streams = self.sound.list_streams(query).await.expect("memory can be read");
+        EventFilter::all().streams(streams.into_iter().map(|info| info.name))
     }
 
     /// Compares versions, and goes on only when a second append has passed the same comparison.
@@ -230,7 +245,12 @@ impl EventStore for BrokenStore {
         self.sound.find_append(key, fingerprint).await
     }
 
-    async fn read_log(&self, query: LogQuery) -> Result<LogPage, ReadError> {
+    async fn read_log(&self, mut query: LogQuery) -> Result<LogPage, ReadError> {
+        match self.fault {
+            Fault::ForgetsFilters => query.filter = EventFilter::all(),
+            Fault::TakesPrefixesForCategories => query.filter = self.prefixed(query.filter).await,
+            _ => {}
+        }
         let page = self.sound.read_log(query).await?;
         self.reads.send_modify(|reads| *reads += 1);
         Ok(spoilt(self.fault, page))

@@ -57,7 +57,8 @@ pub async fn streams_are_listed_by_prefix_in_byte_order<H: StoreHarness>(harness
         ("", None, 0, &[]),
     ];
     for (prefix, after, limit, names) in promised {
-        let query = StreamListQuery { prefix: prefix.into(), after: after.map(stream), limit };
+        let after = after.map(stream);
+        let query = StreamListQuery { prefix: prefix.into(), after, limit, ..StreamListQuery::default() };
         let told = format!("{query:?}");
         let listed = store.list_streams(query).await?;
         let found: Vec<_> = listed.iter().map(|info| info.name.as_str()).collect();

@@ -10,12 +10,11 @@ use crate::conformance::harness::{SqlHarness, StoreHarness};
 use crate::conformance::order::ensure_log_order;
 use crate::conformance::transaction::OpenTransaction;
 use crate::event::{EventType, NewEvent, RecordedEvent};
+use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
 use crate::store::EventStore;
 use crate::stream::Category;
-use crate::tailer::{
-    EventFilter, StartAt, StopReason, SubscriptionState, TailedSubscription, Tailer, TailerOptions,
-};
+use crate::tailer::{StartAt, StopReason, SubscriptionState, TailedSubscription, Tailer, TailerOptions};
 
 /// Takes pages until everything up to a position has settled; returns their events.
 async fn up_to<S: EventStore>(

@@ -71,7 +71,7 @@ pub async fn reading_backward_shows_settled_events_only<H: SqlHarness>(harness: 
     let overtaking = committed(&store, "fast-1", 1).await?;
 
     let query = LogQuery::before(GlobalPosition::END);
-    let page = store.read_log(query).await?;
+    let page = store.read_log(query.clone()).await?;
     ensure_eq!(recorded_ids_of(&page.events), before.ids, "log backward while a transaction is open");
     let head = page.head;
     ensure!(head < held.appended.from_position, "head {head} lies beyond an open transaction");

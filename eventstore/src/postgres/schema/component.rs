@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("log", 5, "read", "0005_read.sql"),
     migration!("log", 6, "append_many", "0006_append_many.sql"),
     migration!("log", 7, "snapshots", "0007_snapshots.sql"),
+    migration!("log", 8, "read_filtered", "0008_read_filtered.sql"),
     migration!("read_model", 1, "checkpoints", "0001_checkpoints.sql"),
 ];
 
@@ -63,6 +64,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "head",
     "prune_snapshots",
     "read_all",
+    "read_filtered_page",
     "read_log_page",
     "read_stream",
     "wake",
