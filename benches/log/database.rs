@@ -27,6 +27,11 @@ impl Database {
         Ok(Self { url, notify: options.notify })
     }
 
+    /// Returns where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Opens the log with as many connections as will append or read at once.
     pub(crate) async fn store(&self, connections: usize) -> Outcome<PostgresStore> {
         let config = StoreConfig {

@@ -14,6 +14,7 @@ mod cpu;
 mod crew;
 mod database;
 mod floor;
+mod follower;
 mod json_text;
 mod machine;
 mod options;
@@ -43,6 +44,7 @@ const INTERRUPTED: u8 = 130;
 async fn main() -> ExitCode {
     let options = match options::parse(std::env::args().skip(1)) {
         Ok(Command::Run(options)) => options,
+        Ok(Command::Follow(url)) => return ended(follower::follow(&url).await),
         Ok(Command::Print(text)) => {
             print!("{text}");
             return ExitCode::SUCCESS;
@@ -53,14 +55,17 @@ async fn main() -> ExitCode {
         }
     };
     // Dropping the run stops the server.
-    let ended = tokio::select! {
-        ended = Box::pin(run(options)) => ended,
+    tokio::select! {
+        outcome = Box::pin(run(options)) => ended(outcome),
         _ = tokio::signal::ctrl_c() => {
             eprintln!("interrupted");
-            return ExitCode::from(INTERRUPTED);
+            ExitCode::from(INTERRUPTED)
         }
-    };
-    match ended {
+    }
+}
+
+fn ended(outcome: Outcome) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let mut text = error.to_string();
@@ -85,6 +90,7 @@ async fn run(options: Options) -> Outcome {
         scenario::append::run(&bench, connections).await?;
     }
     scenario::read::run(&bench).await?;
+    scenario::live::run(&bench).await?;
     let mut skipped = 0;
     for &connections in &bench.options.connections {
         skipped += pgbench::run(&bench, connections).await?;

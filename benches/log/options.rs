@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::follower::FOLLOW;
+
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
 usage: cargo bench --bench log -- [FILTER...] [OPTIONS]
@@ -46,6 +48,8 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) enum Command {
     Run(Options),
+    /// To be the other process of the live scenario.
+    Follow(String),
     Print(&'static str),
 }
 
@@ -102,6 +106,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
         let mut value = || rest.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
             "--bench" => {}
+            FOLLOW => return Ok(Command::Follow(value()?)),
             "--help" | "-h" => return Ok(Command::Print(USAGE)),
             // Asked by test runners: there are no tests in here.
             "--list" => return Ok(Command::Print("")),
