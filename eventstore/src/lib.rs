@@ -31,6 +31,7 @@ mod store;
 mod stream;
 mod subscription;
 mod tailer;
+pub mod telemetry;
 mod version;
 mod wakeup;
 

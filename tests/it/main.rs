@@ -29,5 +29,6 @@ mod subscription;
 mod subscription_memory;
 mod subscription_slots;
 mod support;
+mod telemetry;
 mod wakeup;
 mod wakeup_network;

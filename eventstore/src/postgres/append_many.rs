@@ -40,7 +40,7 @@ pub(super) async fn find_append_many(
     key: IdempotencyKey,
     fingerprint: Option<Fingerprint>,
 ) -> Result<Option<AppendedMany>, AppendError> {
-    let client = session.pool.get().await.map_err(unsent_append)?;
+    let client = session.client().await.map_err(unsent_append)?;
     let statement =
         client.prepare_cached(&session.statements.find_append_many).await.map_err(unprepared_append)?;
     let fingerprint = fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
@@ -53,7 +53,7 @@ pub(super) async fn find_append_many(
 /// question has the same answer.
 pub(super) async fn cancel_key(session: &Session, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
     let close = || async {
-        let client = session.pool.get().await.map_err(unsent_append)?;
+        let client = session.client().await.map_err(unsent_append)?;
         let statement =
             client.prepare_cached(&session.statements.close_key).await.map_err(unprepared_append)?;
         client

@@ -113,6 +113,11 @@ impl ClaimedCheckpoint {
         self.epoch
     }
 
+    /// Returns who keeps it.
+    pub fn consumer(&self) -> &Consumer {
+        &self.consumer
+    }
+
     /// Returns the slot.
     pub fn partition(&self) -> Partition {
         self.partition

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::connect::{ConnectError, ConnectOptions, Connection, connect};
 use super::schema::SchemaName;
+use crate::telemetry::WAKEUPS_RECEIVED;
 use crate::wakeup::WakeupSource;
 
 /// How long the server may take to answer, echo included.
@@ -139,6 +140,7 @@ async fn receive(connection: &mut Connection, hints: &WakeupSource) -> Result<Op
     match connection.next_message().await {
         Some(Ok(AsyncMessage::Notification(notification))) => {
             if !notification.channel().starts_with("annals_echo_") {
+                WAKEUPS_RECEIVED.count(());
                 hints.wake();
             }
             Ok(Some(notification.channel().to_owned()))

@@ -24,6 +24,10 @@ use tracing::{debug, info, warn};
 use super::connect::ConnectOptions;
 use super::ear::{Ear, Echo, ListenError};
 use super::schema::SchemaName;
+use crate::telemetry::{
+    ConnectOutcome, LISTENER_CONNECTED, LISTENER_CONNECTS, LISTENER_LOSSES, Loss, Mode, PAUSES, Pause,
+    WAKEUP_MODE,
+};
 use crate::wakeup::WakeupSource;
 
 /// The longest pause between two attempts to connect.
@@ -47,9 +51,39 @@ pub(super) struct Listener {
     pub(super) stop: CancellationToken,
 }
 
+/// Says that the listener is connected, and how wake-ups come, until it is dropped.
+struct Connected;
+
+impl Connected {
+    fn begin() -> Self {
+        LISTENER_CONNECTED.set((), 1.0);
+        Self
+    }
+
+    #[expect(clippy::unused_self, reason = "only who is connected can listen")]
+    fn listens(&self) {
+        mode(Mode::Listen);
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        LISTENER_CONNECTED.set((), 0.0);
+        mode(Mode::Poll);
+    }
+}
+
+/// Tells how readers learn that the log has grown.
+fn mode(mode: Mode) {
+    for each in [Mode::Listen, Mode::Poll] {
+        WAKEUP_MODE.set(each, if each == mode { 1.0 } else { 0.0 });
+    }
+}
+
 impl Listener {
     /// Listens until the store is closed.
     pub(super) async fn run(self) {
+        mode(Mode::Poll);
         self.stop.run_until_cancelled(self.listen_for_ever()).await;
     }
 
@@ -57,21 +91,28 @@ impl Listener {
         let mut was_deaf = false;
         loop {
             let mut ear = self.connect().await;
+            let connected = Connected::begin();
             match ear.test(&self.options).await {
                 Echo::Heard | Echo::Unsent => {
                     if std::mem::take(&mut was_deaf) {
                         info!("wake-ups arrive again");
                     }
-                    self.receive(ear).await;
+                    connected.listens();
+                    LISTENER_LOSSES.count(self.receive(ear).await);
                 }
                 Echo::Unheard => {
                     drop(ear);
+                    LISTENER_LOSSES.count(Loss::Deaf);
+                    drop(connected);
                     if !std::mem::replace(&mut was_deaf, true) {
                         warn!("{DEAF}");
                     }
                     tokio::time::sleep(DEAF_PAUSE).await;
                 }
-                Echo::Lost => warn!("listener lost its connection before it was tested"),
+                Echo::Lost => {
+                    LISTENER_LOSSES.count(Loss::Lost);
+                    warn!("listener lost its connection before it was tested");
+                }
             }
         }
     }
@@ -85,29 +126,32 @@ impl Listener {
         let ear = (|| Ear::open(&self.options, &self.schema, self.hints.clone()))
             .retry(attempts)
             .notify(|error: &ListenError, pause| {
+                LISTENER_CONNECTS.count(ConnectOutcome::Failed);
+                PAUSES.count(Pause::Listener);
                 warn!(%error, ?pause, "listener cannot connect; readers poll meanwhile");
             })
             .await
             .expect("a retry without end has no last error");
+        LISTENER_CONNECTS.count(ConnectOutcome::Connected);
         self.hints.wake();
         ear
     }
 
-    /// Passes hints on until the connection is lost.
-    async fn receive(&self, mut ear: Ear) {
+    /// Passes hints on until the connection is lost; tells how.
+    async fn receive(&self, mut ear: Ear) -> Loss {
         loop {
             match tokio::time::timeout(self.heartbeat, ear.next()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     warn!(%error, "listener lost its connection");
-                    return;
+                    return Loss::Lost;
                 }
                 Err(_) => match ear.heartbeat().await {
                     Echo::Heard => debug!("listener's connection stands"),
                     Echo::Unsent => warn!("server refuses NOTIFY; readers may have to poll"),
                     Echo::Unheard | Echo::Lost => {
                         warn!("listener's connection is silent; connecting anew");
-                        return;
+                        return Loss::Silent;
                     }
                 },
             }

@@ -10,6 +10,9 @@ mod ear;
 mod fault;
 mod json;
 mod listen;
+mod observed_append;
+mod observed_batch;
+mod observed_read;
 mod open;
 mod optional_index;
 mod read;
@@ -18,6 +21,7 @@ mod row;
 mod schema;
 mod session;
 mod slot;
+mod slot_error;
 mod snapshot;
 mod statements;
 mod store;
@@ -38,7 +42,8 @@ pub use schema::{
     ComponentStatus, InvalidSchemaName, MigrateError, Migration, MigrationReport, SchemaFault, SchemaName,
     SchemaStatus, migrate, migration_script, migrations, migrations_fingerprint, schema_status,
 };
-pub use slot::{Selector, Slot, SlotError};
+pub use slot::{Selector, Slot};
+pub use slot_error::SlotError;
 #[cfg(feature = "testing")]
 pub use statements::statements;
 pub use store::PostgresStore;

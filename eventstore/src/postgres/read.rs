@@ -15,13 +15,14 @@ use crate::read::{
     Direction, LogPage, LogQuery, NameRanges, ReadError, StreamInfo, StreamListQuery, StreamQuery,
 };
 use crate::stream::{Category, StreamName};
+use crate::telemetry::{FENCE_LOOKS, Look};
 use crate::version::Version;
 
 type Parameters<'a> = [&'a (dyn tokio_postgres::types::ToSql + Sync)];
 
 /// Runs one prepared statement on a pooled connection.
 async fn query(session: &Session, sql: &str, parameters: &Parameters<'_>) -> Result<Vec<Row>, ReadError> {
-    let client = session.pool.get().await.map_err(unsent_read)?;
+    let client = session.client().await.map_err(unsent_read)?;
     let statement = client.prepare_cached(sql).await.map_err(read_error)?;
     client.query(&statement, parameters).await.map_err(read_error)
 }
@@ -151,6 +152,7 @@ fn marked_page(rows: &[Row], page: &LogQuery) -> Result<LogPage, ReadError> {
     let mark = |column| rows.first().map_or(Ok(0), |row| row.try_get(column)).map_err(read_error);
     let (head, last_drawn): (i64, i64) = (mark(0)?, mark(1)?);
     let (head, held_back) = (GlobalPosition::recorded(head), last_drawn > head);
+    FENCE_LOOKS.count(if held_back { Look::HeldBack } else { Look::Settled });
     // The one row without an event carries the marks alone.
     let with_event = |row: &&Row| row.try_get::<_, Option<i64>>(2).is_ok_and(|position| position.is_some());
     let events: Vec<_> = rows

@@ -21,6 +21,7 @@ use tracing::warn;
 
 use super::session::Session;
 use crate::append::AppendError;
+use crate::telemetry::{APPEND_AMBIGUITIES, APPEND_RETRIES, Ambiguity, PAUSES, Pause};
 
 /// How often, and in what steps, the log is asked again: about five seconds, enough for a server that restarts
 /// after a crash.
@@ -50,9 +51,24 @@ where
         .with_max_delay(DELAY_MAX)
         .with_max_times(ATTEMPTS_MAX)
         .with_jitter();
-    match send.retry(patience).when(|failure| !is_final(failure)).await {
-        Err(failure) if !is_final(&failure) => Err(unknown),
-        known => known,
+    let again = || {
+        APPEND_RETRIES.count(());
+        send()
+    };
+    let answer = again
+        .retry(patience)
+        .when(|failure| !is_final(failure))
+        .notify(|_, _| PAUSES.count(Pause::Append))
+        .await;
+    match answer {
+        Err(failure) if !is_final(&failure) => {
+            APPEND_AMBIGUITIES.count(Ambiguity::Unresolved);
+            Err(unknown)
+        }
+        known => {
+            APPEND_AMBIGUITIES.count(Ambiguity::Resolved);
+            known
+        }
     }
 }
 

@@ -2,13 +2,41 @@
 
 use std::sync::Arc;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Client, Pool, PoolError};
 
 use super::statements::Statements;
+use crate::telemetry::{
+    Checkout, POOL_CHECKOUTS, POOL_CONNECTIONS, POOL_WAIT, POOL_WAITING, PoolState, Stopwatch,
+};
 
 /// Connections to one log and the statements written for its schema. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     pub(super) pool: Pool,
     pub(super) statements: Arc<Statements>,
+}
+
+impl Session {
+    /// Waits for a connection of the pool.
+    pub(super) async fn client(&self) -> Result<Client, PoolError> {
+        let stopwatch = Stopwatch::start();
+        let client = self.pool.get().await;
+        POOL_WAIT.record((), stopwatch.elapsed());
+        POOL_CHECKOUTS.count(match &client {
+            Ok(_) => Checkout::Given,
+            Err(PoolError::Timeout(_)) => Checkout::Timeout,
+            Err(_) => Checkout::Failed,
+        });
+        self.tell_status();
+        client
+    }
+
+    fn tell_status(&self) {
+        let status = self.pool.status();
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        POOL_CONNECTIONS.set_count(PoolState::Open, count(status.size));
+        POOL_CONNECTIONS.set_count(PoolState::Idle, count(status.available));
+        POOL_CONNECTIONS.set_count(PoolState::Limit, count(status.max_size));
+        POOL_WAITING.set_count((), count(status.waiting));
+    }
 }

@@ -14,18 +14,20 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, warn};
 
 use super::checkpoint::{CheckpointError, ClaimedCheckpoint};
-use super::fault::is_transient;
+use super::observed_batch::BatchObserver;
+use super::slot_error::SlotError;
 use super::store::PostgresStore;
 use crate::checkpoint::Checkpoint;
 use crate::event::{EventType, RecordedEvent};
 use crate::event_id::EventId;
 use crate::filter::EventFilter;
-use crate::handler::{Batch, EventHandler, HandlerError};
+use crate::handler::{Batch, EventHandler};
 use crate::position::GlobalPosition;
 use crate::tailer::{EventPage, StartAt, StopReason, Tailer};
+use crate::telemetry::{PAUSES, Pause, Stopwatch};
 
 /// The longest pause before a batch is tried again.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -41,54 +43,7 @@ pub struct Slot<H> {
     handler: H,
     wants: Selector,
     progress: watch::Sender<GlobalPosition>,
-}
-
-/// Why a slot stopped by itself.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SlotError {
-    /// The handler failed; the batch was rolled back and will come again.
-    #[error("handler failed on the batch from position {from} to {to}")]
-    Handler {
-        /// The first event of the batch.
-        from: GlobalPosition,
-        /// The last event of the batch.
-        to: GlobalPosition,
-        /// What the handler said.
-        #[source]
-        source: HandlerError,
-    },
-    /// The checkpoint is not ours any more, or belongs to another log.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The log cannot be read, or the tailer was stopped.
-    #[error(transparent)]
-    Subscription(#[from] StopReason),
-    /// The transaction failed; the batch was rolled back and will come again.
-    #[error("transaction of a batch failed")]
-    Transaction(#[from] tokio_postgres::Error),
-}
-
-impl SlotError {
-    /// True where the same batch may succeed later, unchanged.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Handler { source, .. } => {
-                let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
-                std::iter::from_fn(|| {
-                    let this = cause?;
-                    cause = this.source();
-                    Some(this)
-                })
-                .filter_map(|cause| cause.downcast_ref())
-                .any(is_transient)
-            }
-            Self::Checkpoint(error) => error.is_transient(),
-            // What passes was waited for.
-            Self::Subscription(_) => false,
-            Self::Transaction(error) => is_transient(error),
-        }
-    }
+    observer: BatchObserver,
 }
 
 impl<H> std::fmt::Debug for Slot<H> {
@@ -108,7 +63,8 @@ impl<H: EventHandler> Slot<H> {
         wants: Selector,
     ) -> Self {
         let progress = watch::Sender::new(checkpoint.checkpoint().position);
-        Self { tailer: Tailer::of(store), read_models, checkpoint, handler, wants, progress }
+        let observer = BatchObserver::of(checkpoint.consumer(), checkpoint.partition());
+        Self { tailer: Tailer::of(store), read_models, checkpoint, handler, wants, progress, observer }
     }
 
     /// Takes events from a tailer of the same log, which reads once for all who are subscribed to it.
@@ -140,6 +96,7 @@ impl<H: EventHandler> Slot<H> {
                         pauses = self::pauses();
                     }
                     let pause = pauses.next().unwrap_or(PAUSE_MAX);
+                    PAUSES.count(Pause::Slot);
                     warn!(%error, ?pause, "slot waits before it tries again");
                     if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                         return Ok(self.checkpoint.checkpoint());
@@ -157,13 +114,17 @@ impl<H: EventHandler> Slot<H> {
         let subscribed = self.tailer.subscribe(StartAt::After(position), EventFilter::all()).await;
         let mut subscription = subscribed.map_err(|error| StopReason::Failed(error.into()))?;
         while let Some(page) = stop.run_until_cancelled(subscription.next()).await {
-            self.apply(&page?).await?;
+            let page = page?;
+            let observation = self.observer.begin(&page);
+            let applied = self.apply(&page).instrument(observation.span()).await;
+            observation.ended(&page, &applied);
+            applied?;
         }
         Ok(())
     }
 
-    /// Applies one page and moves the checkpoint, in one transaction.
-    async fn apply(&mut self, page: &EventPage) -> Result<(), SlotError> {
+    /// Applies one page and moves the checkpoint, in one transaction; returns how many events were wanted.
+    async fn apply(&mut self, page: &EventPage) -> Result<usize, SlotError> {
         let woken_by = page.woken_by();
         let last: Option<EventId> = page.events().next_back().map(|event| event.id);
         let wanted = |event: &&RecordedEvent| (self.wants)(&event.event_type);
@@ -190,11 +151,13 @@ impl<H: EventHandler> Slot<H> {
         }
         // The last statement: had the handler left the transaction aborted, this fails, and nothing commits.
         let moved = self.checkpoint.advance(&transaction, page.settled_to(), last).await?;
+        let stopwatch = Stopwatch::start();
         transaction.commit().await?;
+        self.observer.committed(stopwatch);
         self.checkpoint.moved(moved);
         self.progress.send_replace(moved.position);
         debug!(events = events.len(), position = %moved.position, ?woken_by, "batch applied");
-        Ok(())
+        Ok(events.len())
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn read_from_snapshot(
     up_to: Version,
     limit: usize,
 ) -> Result<SnapshotTail, ReadError> {
-    let client = session.pool.get().await.map_err(unsent_read)?;
+    let client = session.client().await.map_err(unsent_read)?;
     let statement =
         client.prepare_cached(&session.statements.read_from_snapshot).await.map_err(read_error)?;
     let SnapshotKind { name, shape } = kind;
@@ -47,7 +47,7 @@ pub(super) async fn write_snapshot(
     new: &NewSnapshot,
     keep: u32,
 ) -> Result<bool, SnapshotError> {
-    let client = session.pool.get().await.map_err(|error| SnapshotError::Unavailable(error.into()))?;
+    let client = session.client().await.map_err(|error| SnapshotError::Unavailable(error.into()))?;
     let statement =
         client.prepare_cached(&session.statements.write_snapshot).await.map_err(snapshot_error)?;
     let keep = i32::try_from(keep.max(1)).unwrap_or(i32::MAX);
@@ -70,7 +70,7 @@ pub(super) async fn write_snapshot(
 
 /// Removes snapshots of other shapes.
 pub(super) async fn prune_snapshots(session: &Session, kind: &SnapshotKind) -> Result<u64, SnapshotError> {
-    let client = session.pool.get().await.map_err(|error| SnapshotError::Unavailable(error.into()))?;
+    let client = session.client().await.map_err(|error| SnapshotError::Unavailable(error.into()))?;
     let statement =
         client.prepare_cached(&session.statements.prune_snapshots).await.map_err(snapshot_error)?;
     let row = client.query_one(&statement, &[&kind.name, &kind.shape]).await;

@@ -17,7 +17,7 @@ use super::resolve::resolved;
 use super::session::Session;
 use super::statements::Statements;
 use super::wake::{WakeSender, Waker};
-use super::{append, append_many, read, snapshot, tail};
+use super::{append, append_many, observed_append, observed_read, read, snapshot, tail};
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::checkpoint::Lineage;
@@ -28,6 +28,7 @@ use crate::snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail};
 use crate::snapshot_store::SnapshotStore;
 use crate::store::{EventStore, TransactionalStore};
 use crate::stream::StreamName;
+use crate::telemetry::AppendScope;
 use crate::version::Version;
 use crate::wakeup::{WakeupSource, Wakeups};
 
@@ -112,7 +113,8 @@ impl PostgresStore {
         if append.events.is_empty() {
             return Ok(Appended::NOTHING);
         }
-        append::append_in(transaction, &self.0.session.statements, &append).await
+        let call = append::append_in(transaction, &self.0.session.statements, &append);
+        observed_append::append(&append, AppendScope::Caller, Box::pin(call)).await
     }
 
     /// Appends to several streams inside the caller's own transaction on the log's database.
@@ -131,7 +133,8 @@ impl PostgresStore {
         if append.streams.is_empty() {
             return Ok(AppendedMany::from_streams(Vec::new()));
         }
-        append_many::append_many_in(transaction, &self.0.session.statements, &append).await
+        let call = append_many::append_many_in(transaction, &self.0.session.statements, &append);
+        observed_append::append_many(&append, AppendScope::Caller, Box::pin(call)).await
     }
 
     /// Wakes subscribers in every process, soon. Appends outside of a caller's transaction do it themselves.
@@ -172,12 +175,13 @@ impl EventStore for PostgresStore {
         if append.events.is_empty() {
             return Ok(Appended::NOTHING);
         }
-        let Session { pool, statements } = &self.0.session;
+        let session = &self.0.session;
         let send = || async {
-            let client = pool.get().await.map_err(unsent_append)?;
-            append::append(&client, statements, &append).await
+            let client = session.client().await.map_err(unsent_append)?;
+            append::append(&client, &session.statements, &append).await
         };
-        let appended = resolved(&self.0.session, append.is_repeatable(), send).await?;
+        let call = resolved(session, append.is_repeatable(), send);
+        let appended = observed_append::append(&append, AppendScope::Own, Box::pin(call)).await?;
         self.wake();
         Ok(appended)
     }
@@ -187,12 +191,13 @@ impl EventStore for PostgresStore {
         if append.streams.is_empty() {
             return Ok(AppendedMany::from_streams(Vec::new()));
         }
-        let Session { pool, statements } = &self.0.session;
+        let session = &self.0.session;
         let send = || async {
-            let client = pool.get().await.map_err(unsent_append)?;
-            append_many::append_many(&client, statements, &append).await
+            let client = session.client().await.map_err(unsent_append)?;
+            append_many::append_many(&client, &session.statements, &append).await
         };
-        let appended = resolved(&self.0.session, append.is_repeatable(), send).await?;
+        let call = resolved(session, append.is_repeatable(), send);
+        let appended = observed_append::append_many(&append, AppendScope::Own, Box::pin(call)).await?;
         if !appended.streams.is_empty() {
             self.wake();
         }
@@ -208,7 +213,7 @@ impl EventStore for PostgresStore {
         key: IdempotencyKey,
         fingerprint: Option<Fingerprint>,
     ) -> Result<Option<Appended>, AppendError> {
-        let client = self.0.session.pool.get().await.map_err(unsent_append)?;
+        let client = self.0.session.client().await.map_err(unsent_append)?;
         append::find_append(&client, &self.0.session.statements, key, fingerprint).await
     }
 
@@ -225,7 +230,7 @@ impl EventStore for PostgresStore {
         stream: &StreamName,
         query: StreamQuery,
     ) -> impl Future<Output = Result<Vec<RecordedEvent>, ReadError>> + Send {
-        read::read_stream(&self.0.session, stream, query)
+        observed_read::read_stream(stream, Box::pin(read::read_stream(&self.0.session, stream, query)))
     }
 
     fn read_tail(
@@ -234,19 +239,24 @@ impl EventStore for PostgresStore {
         after: Version,
         limit: usize,
     ) -> impl Future<Output = Result<StreamTail, ReadError>> + Send {
-        tail::read_tail(&self.0.session, stream, after, limit)
+        observed_read::read_tail(
+            stream,
+            after,
+            Box::pin(tail::read_tail(&self.0.session, stream, after, limit)),
+        )
     }
 
     fn read_log(&self, query: LogQuery) -> impl Future<Output = Result<LogPage, ReadError>> + Send {
-        read::read_log(&self.0.session, query)
+        let (from, direction) = (query.from, query.direction);
+        observed_read::read_log(from, direction, Box::pin(read::read_log(&self.0.session, query)))
     }
 
     fn stream_info(&self, stream: &StreamName) -> impl Future<Output = Result<StreamInfo, ReadError>> + Send {
-        read::stream_info(&self.0.session, stream)
+        observed_read::stream_info(stream, Box::pin(read::stream_info(&self.0.session, stream)))
     }
 
     async fn list_streams(&self, query: StreamListQuery) -> Result<Vec<StreamInfo>, ReadError> {
-        read::list_streams(&self.0.session, &query).await
+        observed_read::list_streams(Box::pin(read::list_streams(&self.0.session, &query))).await
     }
 
     fn wakeups(&self) -> Wakeups {
@@ -289,7 +299,8 @@ impl TransactionalStore for PostgresStore {
         after: Version,
         limit: usize,
     ) -> impl Future<Output = Result<StreamTail, ReadError>> + Send {
-        tail::read_tail_in(transaction, &self.0.session.statements, stream, after, limit)
+        let read = tail::read_tail_in(transaction, &self.0.session.statements, stream, after, limit);
+        observed_read::read_tail(stream, after, Box::pin(read))
     }
 
     fn wake(&self) {

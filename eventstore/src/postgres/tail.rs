@@ -22,7 +22,7 @@ pub(super) async fn read_tail(
     after: Version,
     limit: usize,
 ) -> Result<StreamTail, ReadError> {
-    let client: Client = session.pool.get().await.map_err(unsent_read)?;
+    let client: Client = session.client().await.map_err(unsent_read)?;
     let statement = client.prepare_cached(&session.statements.read_tail).await.map_err(read_error)?;
     let rows = client.query(&statement, &[&stream.as_str(), &after.get(), &rows_max(limit)]).await;
     tail(stream, &rows.map_err(read_error)?)

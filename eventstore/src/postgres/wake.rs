@@ -8,6 +8,7 @@
 //! without waiting for the disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::connect::{ConnectError, ConnectOptions, connect};
+use crate::telemetry::{PAUSES, Pause, SendOutcome, WAKEUPS_ASKED, WAKEUPS_COALESCED, WAKEUPS_SENT};
 
 /// How long closing waits for the last wake-up.
 const LAST_WAKE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,12 +31,33 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The signalling side; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Waker(Arc<Notify>);
+pub(super) struct Waker(Arc<Signals>);
+
+#[derive(Debug, Default)]
+struct Signals {
+    given: Notify,
+    /// How many were given and not taken yet.
+    waiting: AtomicUsize,
+}
 
 impl Waker {
     /// Asks for a wake-up. Never waits.
     pub(super) fn signal(&self) {
-        self.0.notify_one();
+        WAKEUPS_ASKED.count(());
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        self.0.given.notify_one();
+    }
+
+    /// Waits until somebody asked; all who did so far are served by one wake-up.
+    async fn signalled(&self) {
+        self.0.given.notified().await;
+        let served = self.0.waiting.swap(0, Ordering::Relaxed);
+        WAKEUPS_COALESCED.add((), served.saturating_sub(1));
+    }
+
+    /// Asks once more for a wake-up that was taken and not sent.
+    fn give_back(&self) {
+        self.0.given.notify_one();
     }
 }
 
@@ -56,7 +79,7 @@ impl WakeSender {
             // Signals come before the end: one given before closing is still sent.
             tokio::select! {
                 biased;
-                () = self.waker.0.notified() => {}
+                () = self.waker.signalled() => {}
                 () = self.stop.cancelled() => return,
             }
             if self.stop.is_cancelled() {
@@ -66,7 +89,7 @@ impl WakeSender {
             client = tokio::select! {
                 sent = self.send_at_last(client.take()) => Some(sent),
                 () = self.stop.cancelled() => {
-                    self.waker.signal();
+                    self.waker.give_back();
                     None
                 }
             };
@@ -86,12 +109,21 @@ impl WakeSender {
             ExponentialBuilder::default().with_jitter().with_max_delay(PAUSE_MAX).without_max_times();
         (|| self.send(None))
             .retry(attempts)
-            .notify(|error, _| debug!(%error, "wake-up could not be sent"))
+            .notify(|error, _| {
+                PAUSES.count(Pause::WakeSender);
+                debug!(%error, "wake-up could not be sent");
+            })
             .await
             .expect("a retry without end has no last error")
     }
 
     async fn send(&self, client: Option<Client>) -> Result<Client, WakeError> {
+        let sent = self.send_once(client).await;
+        WAKEUPS_SENT.count(if sent.is_ok() { SendOutcome::Sent } else { SendOutcome::Failed });
+        sent
+    }
+
+    async fn send_once(&self, client: Option<Client>) -> Result<Client, WakeError> {
         let client = match client {
             Some(client) if !client.is_closed() => client,
             _ => connect(&self.options).await?.into_client(),

@@ -6,6 +6,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::read::ReadError;
+use crate::telemetry::{SUBSCRIPTION_STATES, SUBSCRIPTIONS, State};
 
 /// Where a subscription stands: `starting -> catching_up <-> live -> stopped`.
 #[derive(Debug, Clone)]
@@ -50,6 +51,7 @@ struct Control {
 
 impl SubscriptionHandle {
     pub(super) fn new(stop: CancellationToken, queue_events: usize) -> Self {
+        SUBSCRIPTIONS.change(State::Starting, 1.0);
         let queue_events = queue_events.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         Self(Arc::new(Control {
             state: watch::Sender::new(SubscriptionState::Starting),
@@ -108,6 +110,7 @@ impl SubscriptionHandle {
             let is_news = std::mem::discriminant(state) != std::mem::discriminant(&next);
             let is_over = matches!(state, SubscriptionState::Stopped(_));
             if is_news && !is_over {
+                tell(state, &next);
                 *state = next;
             }
             is_news && !is_over
@@ -124,5 +127,24 @@ impl SubscriptionHandle {
 
     pub(super) fn queue_events(&self) -> usize {
         self.0.queue_events
+    }
+}
+
+/// Counts a change of state.
+fn tell(from: &SubscriptionState, to: &SubscriptionState) {
+    let (from, to) = (label(from), label(to));
+    SUBSCRIPTION_STATES.count(to);
+    SUBSCRIPTIONS.change(from, -1.0);
+    if to != State::Stopped {
+        SUBSCRIPTIONS.change(to, 1.0);
+    }
+}
+
+fn label(state: &SubscriptionState) -> State {
+    match state {
+        SubscriptionState::Starting => State::Starting,
+        SubscriptionState::CatchingUp => State::CatchingUp,
+        SubscriptionState::Live => State::Live,
+        SubscriptionState::Stopped(_) => State::Stopped,
     }
 }

@@ -17,6 +17,7 @@ use crate::position::GlobalPosition;
 use crate::read::ReadError;
 use crate::store::EventStore;
 use crate::subscription::{Subscription, SubscriptionPage};
+use crate::telemetry::{PAUSES, Pause};
 use crate::wakeup::WokenBy;
 
 /// Follows the log, fed by a [`Tailer`](super::Tailer). Dropping it unsubscribes.
@@ -91,6 +92,7 @@ impl<S: EventStore> TailedSubscription<S> {
                 Ok(None) => self.pauses.reset(),
                 Err(error) if error.is_transient() => {
                     let pause = self.pauses.next();
+                    PAUSES.count(Pause::Subscription);
                     warn!(
                         error = &error as &dyn std::error::Error,
                         ?pause,

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use super::control::{SubscriptionHandle, SubscriptionState};
 use super::page::TailPage;
 use crate::position::GlobalPosition;
+use crate::telemetry::{FallBack, SUBSCRIPTION_FALL_BACKS, SUBSCRIPTION_QUEUE};
 
 /// The members of one tailer.
 #[derive(Debug, Default)]
@@ -112,6 +113,7 @@ impl Roster {
         if members.is_read && members.reader == reader {
             members.is_read = false;
             for member in members.feeds.drain(..) {
+                SUBSCRIPTION_FALL_BACKS.count(FallBack::ReaderEnded);
                 member.handle.enter(SubscriptionState::CatchingUp);
             }
         }
@@ -129,9 +131,11 @@ impl Member {
         let events = page.log.events.len().clamp(1, self.handle.queue_events());
         let permits = u32::try_from(events).expect("no queue is larger than u32");
         let Ok(room) = self.handle.room().clone().try_acquire_many_owned(permits) else {
+            SUBSCRIPTION_FALL_BACKS.count(FallBack::QueueFull);
             self.handle.enter(SubscriptionState::CatchingUp);
             return false;
         };
+        SUBSCRIPTION_QUEUE.record_count((), self.handle.queued_events());
         self.queue.send(Queued { page: page.clone(), _room: room }).is_ok()
     }
 }

@@ -11,8 +11,11 @@ use tracing::{debug, warn};
 use super::page::TailPage;
 use super::pauses::Pauses;
 use super::roster::Roster;
+use crate::read::LogPage;
 use crate::store::EventStore;
 use crate::subscription::{Subscription, SubscriptionPage};
+use crate::telemetry::{PAUSES, Pause, TAILER_HEAD, TAILER_LAG, TAILER_PAGES, TAILER_POSITION, Woken};
+use crate::wakeup::WokenBy;
 
 /// One run of the reader.
 #[derive(Debug)]
@@ -56,10 +59,12 @@ impl<S: EventStore> Tail<S> {
             match log.next().await {
                 Ok(SubscriptionPage { log, woken_by }) => {
                     pauses.reset();
+                    tell(&log, woken_by);
                     self.roster.deal(TailPage { after, log, woken_by });
                 }
                 Err(error) if error.is_transient() => {
                     let pause = pauses.next();
+                    PAUSES.count(Pause::Tailer);
                     warn!(
                         error = &error as &dyn std::error::Error,
                         ?pause,
@@ -80,4 +85,18 @@ impl<S: EventStore> Tail<S> {
             self.roster.left().await;
         }
     }
+}
+
+/// Tells how far the log has been read.
+fn tell(log: &LogPage, woken_by: WokenBy) {
+    let (head, position) = (i64::from(log.head), i64::from(log.settled_to));
+    TAILER_HEAD.set_count((), head);
+    TAILER_POSITION.set_count((), position);
+    TAILER_LAG.set_count((), (head - position).max(0));
+    TAILER_PAGES.count(match woken_by {
+        WokenBy::Reading => Woken::Reading,
+        WokenBy::Notification => Woken::Notification,
+        WokenBy::Poll => Woken::Poll,
+        WokenBy::LookAgain => Woken::LookAgain,
+    });
 }

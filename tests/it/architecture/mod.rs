@@ -37,8 +37,9 @@ const PACKAGES: &[(&str, &[&str])] = &[
 /// What tests, examples and benchmarks of any package may need besides: a server, and the package itself.
 const TESTED_WITH: &[&str] = &["annals-devdb"];
 
-/// The modules of the event store, from the bottom: value types, ports, adapters.
+/// The modules of the event store, from the bottom: telemetry, value types, ports, adapters.
 const EVENTSTORE: &[(&str, &[&str])] = &[
+    ("telemetry", &["telemetry"]),
     (
         "value types",
         &[

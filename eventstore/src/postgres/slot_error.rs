@@ -1,0 +1,55 @@
+//! Why a slot stops.
+
+use super::checkpoint::CheckpointError;
+use super::fault::is_transient;
+use crate::handler::HandlerError;
+use crate::position::GlobalPosition;
+use crate::tailer::StopReason;
+
+/// Why a slot stopped by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SlotError {
+    /// The handler failed; the batch was rolled back and will come again.
+    #[error("handler failed on the batch from position {from} to {to}")]
+    Handler {
+        /// The first event of the batch.
+        from: GlobalPosition,
+        /// The last event of the batch.
+        to: GlobalPosition,
+        /// What the handler said.
+        #[source]
+        source: HandlerError,
+    },
+    /// The checkpoint is not ours any more, or belongs to another log.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The log cannot be read, or the tailer was stopped.
+    #[error(transparent)]
+    Subscription(#[from] StopReason),
+    /// The transaction failed; the batch was rolled back and will come again.
+    #[error("transaction of a batch failed")]
+    Transaction(#[from] tokio_postgres::Error),
+}
+
+impl SlotError {
+    /// True where the same batch may succeed later, unchanged.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Handler { source, .. } => {
+                let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
+                std::iter::from_fn(|| {
+                    let this = cause?;
+                    cause = this.source();
+                    Some(this)
+                })
+                .filter_map(|cause| cause.downcast_ref())
+                .any(is_transient)
+            }
+            Self::Checkpoint(error) => error.is_transient(),
+            // What passes was waited for.
+            Self::Subscription(_) => false,
+            Self::Transaction(error) => is_transient(error),
+        }
+    }
+}

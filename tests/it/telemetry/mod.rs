@@ -1,0 +1,6 @@
+//! What the log tells about itself is a contract: `docs/telemetry.md` lists it, and real operations emit it.
+
+mod metrics;
+mod page;
+mod recorded;
+mod spans;
