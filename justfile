@@ -20,6 +20,10 @@ pg18 *arguments:
 stress seconds="60":
     ANNALS_STRESS_SECONDS={{ seconds }} cargo test --test it stress:: -- --nocapture
 
+# A subscription reads a million events in a process of its own; how much it grows
+memory:
+    cargo test --test it a_subscription_reads_a_million -- --ignored --nocapture
+
 # What each optional index costs an append and saves a read, at a million events
 indexes:
     cargo test --test it what_each_index -- --ignored --nocapture

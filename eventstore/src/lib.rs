@@ -14,6 +14,7 @@ mod append;
 mod append_many;
 mod checkpoint;
 mod codec;
+mod consumer;
 mod event;
 mod event_id;
 mod filter;
@@ -42,6 +43,7 @@ pub use append::{Append, AppendError, Appended, StorageError};
 pub use append_many::{AppendMany, AppendedMany, Cancellation, StreamAppend, StreamAppended};
 pub use checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
 pub use codec::{DecodeError, EncodeError, Event};
+pub use consumer::{CheckpointKeeper, CheckpointPolicy, CheckpointedConsumer, ConsumeError};
 pub use event::{
     EVENT_TYPE_BYTES_MAX, EventType, InvalidEvent, InvalidEventType, InvalidSchemaVersion, NewEvent,
     RecordedEvent, SchemaVersion,

@@ -43,7 +43,7 @@ pub async fn start<P: Projection>(
     let consumer = Consumer { name: P::NAME.to_owned(), version: P::VERSION };
     let checkpoint = ClaimedCheckpoint::claim(store, &read_models, consumer, Partition::default()).await?;
     let handler = ProjectionHandler(projection);
-    let slot = Slot::new(store.clone(), read_models, checkpoint, handler, Box::new(P::wants));
+    let slot = Slot::new(store, read_models, checkpoint, handler, Box::new(P::wants));
 
     let (progress, stop) = (slot.progress(), CancellationToken::new());
     let span = info_span!("projection", name = P::NAME, version = P::VERSION);

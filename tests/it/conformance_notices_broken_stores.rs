@@ -103,6 +103,17 @@ notices! {
         a_filter_picks_the_events_that_pass_all_its_conditions,
         a_page_settles_behind_what_its_filter_leaves_out,
     ];
+    a_store_that_misplaces_the_position_of_a_consumer_is_noticed: SettlesTooFar by [
+        each_stream_keeps_its_order_through_crashes,
+        what_a_crashed_consumer_had_in_hand_comes_again,
+        a_position_is_kept_after_every_few_events_and_at_the_end,
+        a_position_is_kept_when_nothing_more_comes,
+        what_a_consumer_leaves_out_is_kept_as_done,
+        no_timer_keeps_what_was_not_handled,
+    ];
+    a_store_that_reorders_what_a_consumer_handles_is_noticed: Reorders by [
+        each_stream_keeps_its_order_through_crashes,
+    ];
     a_store_that_reformats_payloads_is_noticed: ReformatsPayloads by [what_is_stored_comes_back_to_the_byte];
     a_store_that_skips_the_version_check_of_several_streams_is_noticed: SkipsTheVersionCheck by [
         one_refused_stream_refuses_them_all,

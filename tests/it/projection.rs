@@ -7,7 +7,8 @@ use std::time::Duration;
 use annals_devdb::{TestFailure, TestResult};
 use annals_eventstore::postgres::{CheckpointError, SlotError};
 use annals_eventstore::{
-    Append, Batch, EventStore, EventType, GlobalPosition, HandlerError, NewEvent, PostgresStore,
+    Append, Batch, EventFilter, EventStore, EventType, GlobalPosition, HandlerError, NewEvent, PostgresStore,
+    StartAt,
 };
 use annals_projections::{Projection, RunningProjection, Stopped, WaitError, start};
 use tokio_postgres::Client;
@@ -234,5 +235,35 @@ async fn waiting_for_a_position_gives_up_in_time_or_when_the_projection_stops() 
     append(&store, &["a"]).await?;
     let late = running.wait_for(GlobalPosition::END, SOON).await;
     assert!(matches!(late, Err(WaitError::Stopped { .. })), "{late:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn projections_and_subscriptions_of_a_process_share_one_reader_of_the_log() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let store = db.store();
+    let audit = start(&store, Audit::with(Fault::None)).await?;
+    let mut subscription = store.tailer().subscribe(StartAt::Origin, EventFilter::all()).await?;
+    let end = append(&store, &["noted"]).await?;
+    audit.wait_for(end, SOON).await?;
+    while subscription.position() < end {
+        subscription.next().await?;
+    }
+
+    let tailer = store.tailer();
+    let both_live = async {
+        while tailer.live_subscriptions() < 2 {
+            tokio::select! {
+                page = subscription.next() => panic!("{page:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    };
+    tokio::time::timeout(SOON, both_live).await?;
+    assert_eq!(tailer.live_subscriptions(), 2);
+
+    audit.stop().await?;
+    drop(subscription);
+    assert_eq!(tailer.live_subscriptions(), 0);
     Ok(())
 }

@@ -159,6 +159,22 @@ impl ClaimedCheckpoint {
         self.checkpoint = checkpoint;
     }
 
+    /// Forgets the checkpoint: whoever claims the slot next begins at the start of the log.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::TakenOver`] when another owner came; nothing was changed then.
+    pub async fn forget(self, read_models: &Pool) -> Result<(), CheckpointError> {
+        let client = read_models.get().await?;
+        let statement = client.prepare_cached(&self.statements.forget_checkpoint).await?;
+        let key: [&(dyn ToSql + Sync); 4] =
+            [&self.consumer.name, &self.consumer.version, &i32::from(self.partition.0), &self.epoch.0];
+        match client.execute(&statement, &key).await? {
+            0 => Err(CheckpointError::TakenOver { consumer: self.consumer.name }),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the checkpoint again, after a commit whose outcome is unknown.
     ///
     /// # Errors

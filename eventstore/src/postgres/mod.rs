@@ -9,6 +9,7 @@ mod connect;
 mod ear;
 mod fault;
 mod json;
+mod kept_checkpoint;
 mod listen;
 mod observed_append;
 mod observed_batch;
@@ -34,6 +35,7 @@ pub use connect::{
     ConnectError, ConnectFault, ConnectOptions, Connected, Connection, InvalidConnectOptions, PoolOptions,
     connect, pool,
 };
+pub use kept_checkpoint::KeptCheckpoint;
 pub use open::OpenError;
 pub use optional_index::{
     IndexError, IndexState, IndexStatus, OptionalIndex, UnknownIndex, add_index, drop_index, optional_indexes,

@@ -53,10 +53,10 @@ impl<H> std::fmt::Debug for Slot<H> {
 }
 
 impl<H: EventHandler> Slot<H> {
-    /// Puts a handler behind a claimed checkpoint. The slot reads the log for itself, unless
-    /// [`Slot::fed_by`] gives it a share in another reader.
+    /// Puts a handler behind a claimed checkpoint. It is fed by the tailer that the whole process shares
+    /// ([`PostgresStore::tailer`]), unless [`Slot::fed_by`] names another.
     pub fn new(
-        store: PostgresStore,
+        store: &PostgresStore,
         read_models: Pool,
         checkpoint: ClaimedCheckpoint,
         handler: H,
@@ -64,7 +64,7 @@ impl<H: EventHandler> Slot<H> {
     ) -> Self {
         let progress = watch::Sender::new(checkpoint.checkpoint().position);
         let observer = BatchObserver::of(checkpoint.consumer(), checkpoint.partition());
-        Self { tailer: Tailer::of(store), read_models, checkpoint, handler, wants, progress, observer }
+        Self { tailer: store.tailer(), read_models, checkpoint, handler, wants, progress, observer }
     }
 
     /// Takes events from a tailer of the same log, which reads once for all who are subscribed to it.

@@ -37,6 +37,7 @@ statements!(
     close_key,
     find_append,
     find_append_many,
+    forget_checkpoint,
     head,
     list_streams,
     opening,

@@ -1,7 +1,7 @@
 //! The PostgreSQL store: a hub that knows its parts and leaves the work to them.
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use deadpool_postgres::Pool;
 use tokio_postgres::Transaction;
@@ -28,6 +28,7 @@ use crate::snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail};
 use crate::snapshot_store::SnapshotStore;
 use crate::store::{EventStore, TransactionalStore};
 use crate::stream::StreamName;
+use crate::tailer::{Tailer, WeakTailer};
 use crate::telemetry::AppendScope;
 use crate::version::Version;
 use crate::wakeup::{WakeupSource, Wakeups};
@@ -57,6 +58,7 @@ struct Inner {
     lineage: Lineage,
     waker: OnceLock<Waker>,
     hints: OnceLock<WakeupSource>,
+    tailer: Mutex<WeakTailer<PostgresStore>>,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Ends the tasks when the last clone goes without [`PostgresStore::close`].
@@ -92,6 +94,7 @@ impl PostgresStore {
             lineage,
             waker: OnceLock::new(),
             hints: OnceLock::new(),
+            tailer: Mutex::default(),
             tasks: TaskTracker::new(),
             _stop_on_drop: stop.clone().drop_guard(),
             stop,
@@ -140,6 +143,25 @@ impl PostgresStore {
     /// Wakes subscribers in every process, soon. Appends outside of a caller's transaction do it themselves.
     pub fn wake(&self) {
         self.0.wake();
+    }
+
+    /// Returns the tailer that all clones of this store share: one reader of the log for every subscription of the
+    /// process. It lives as long as somebody has it or is subscribed to it; after it was stopped, or nobody had
+    /// it any more, the next call makes another one.
+    ///
+    /// # Panics
+    ///
+    /// Never: nothing panics while it holds the lock.
+    pub fn tailer(&self) -> Tailer<Self> {
+        let mut shared = self.0.tailer.lock().expect("nothing panics while it holds the tailer");
+        match shared.upgrade() {
+            Some(tailer) if !tailer.is_stopped() => tailer,
+            _ => {
+                let tailer = Tailer::of(self.clone());
+                *shared = tailer.downgrade();
+                tailer
+            }
+        }
     }
 
     /// Returns which log this is.

@@ -26,5 +26,6 @@ mod tail;
 pub use control::{StopReason, SubscriptionHandle, SubscriptionState};
 pub use follow::TailedSubscription;
 pub use page::EventPage;
+pub(crate) use process::WeakTailer;
 pub use process::{StartAt, Tailer};
 pub use shared::TailerOptions;

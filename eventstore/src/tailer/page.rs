@@ -40,6 +40,11 @@ impl EventPage {
         self.page.log.events[self.seen..].iter().filter(|event| self.filter.wants(event))
     }
 
+    /// Returns how many events the page has, wanted or not.
+    pub(crate) fn events_seen(&self) -> usize {
+        self.page.log.events.len() - self.seen
+    }
+
     /// Every event up to here that the subscription wants is in this page or in one before it: the position
     /// for its checkpoint.
     pub fn settled_to(&self) -> GlobalPosition {

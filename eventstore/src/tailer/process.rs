@@ -1,6 +1,6 @@
 //! The handle to a tailer: where subscriptions begin.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::control::SubscriptionHandle;
 use super::follow::TailedSubscription;
@@ -40,6 +40,23 @@ use crate::store::EventStore;
 /// ```
 #[derive(Debug)]
 pub struct Tailer<S>(Arc<Shared<S>>);
+
+/// A way back to a tailer that does not keep it alive.
+#[derive(Debug)]
+pub(crate) struct WeakTailer<S>(Weak<Shared<S>>);
+
+impl<S> Default for WeakTailer<S> {
+    fn default() -> Self {
+        Self(Weak::new())
+    }
+}
+
+impl<S> WeakTailer<S> {
+    /// Returns the tailer, if somebody still has it or is subscribed to it.
+    pub(crate) fn upgrade(&self) -> Option<Tailer<S>> {
+        self.0.upgrade().map(Tailer)
+    }
+}
 
 /// Where a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +103,20 @@ impl<S: EventStore> Tailer<S> {
         };
         let handle = SubscriptionHandle::new(self.0.stop.child_token(), self.0.options.queue_events);
         Ok(TailedSubscription::new(self.0.clone(), position, filter, handle))
+    }
+
+    /// Returns how many subscriptions it feeds now: those that have caught up.
+    pub fn live_subscriptions(&self) -> usize {
+        self.0.live_subscriptions()
+    }
+
+    /// Tells whether it was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.0.stop.is_cancelled()
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakTailer<S> {
+        WeakTailer(Arc::downgrade(&self.0))
     }
 
     /// Ends every subscription with [`StopReason::TailerStopped`](super::StopReason::TailerStopped), and those

@@ -94,6 +94,12 @@ impl Roster {
         self.members().position
     }
 
+    /// Returns how many members there are that have caught up.
+    pub(super) fn live(&self) -> usize {
+        let is_live = |member: &&Member| matches!(*member.handle.state().borrow(), SubscriptionState::Live);
+        self.members().feeds.iter().filter(is_live).count()
+    }
+
     /// Waits until a member has left.
     pub(super) async fn left(&self) {
         self.left.notified().await;

@@ -48,6 +48,11 @@ impl<S: EventStore> Shared<S> {
         Ok(self.store.read_log(LogQuery::after(GlobalPosition::END).limit(0)).await?.head)
     }
 
+    /// Returns how many members the reader feeds.
+    pub(super) fn live_subscriptions(&self) -> usize {
+        self.roster.live()
+    }
+
     /// Returns a reader of a subscription's own.
     pub(super) fn own_cursor(&self, position: GlobalPosition) -> Box<Subscription<S>> {
         Box::new(Subscription::after(self.store.clone(), position).page_events(self.options.page_events))

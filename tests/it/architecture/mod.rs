@@ -60,7 +60,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "version",
         ],
     ),
-    ("ports", &["handler", "snapshot_store", "store", "subscription", "tailer", "wakeup"]),
+    ("ports", &["consumer", "handler", "snapshot_store", "store", "subscription", "tailer", "wakeup"]),
     ("adapters", &["memory", "postgres"]),
     ("conformance", &["conformance"]),
 ];

@@ -104,8 +104,7 @@ async fn apply(db: &TestDb) -> TestResult {
     let store = db.store();
     let consumer = Consumer { name: "balances".to_owned(), version: 1 };
     let checkpoint = ClaimedCheckpoint::claim(&store, store.pool(), consumer, Partition::default()).await?;
-    let slot =
-        Slot::new(store.clone(), store.pool().clone(), checkpoint, Stumbles(false), Box::new(|_| true));
+    let slot = Slot::new(&store, store.pool().clone(), checkpoint, Stumbles(false), Box::new(|_| true));
     let (mut progress, stop) = (slot.progress(), CancellationToken::new());
     let task = tokio::spawn(slot.run(stop.clone()));
     timeout(SOON, progress.wait_for(|reached| *reached > GlobalPosition::START)).await??;

@@ -99,7 +99,7 @@ async fn each_span_is_seen_under_its_caller_s_with_its_fields_and_no_other() -> 
         let consumer = Consumer { name: "balances".to_owned(), version: 1 };
         let checkpoint =
             ClaimedCheckpoint::claim(&store, store.pool(), consumer, Partition::default()).await?;
-        let slot = Slot::new(store.clone(), store.pool().clone(), checkpoint, Nothing, Box::new(|_| true));
+        let slot = Slot::new(&store, store.pool().clone(), checkpoint, Nothing, Box::new(|_| true));
         let (mut progress, stop) = (slot.progress(), CancellationToken::new());
         let task = tokio::spawn(slot.run(stop.clone()).in_current_span());
         timeout(Duration::from_secs(30), progress.wait_for(|at| *at > GlobalPosition::START)).await??;
