@@ -1,5 +1,7 @@
 //! Deciding in several steps, each of which sees what the steps before it led to.
 
+use annals_eventstore::Claim;
+
 use crate::aggregate::Aggregate;
 use crate::context::Context;
 use crate::events::Events;
@@ -7,7 +9,7 @@ use crate::events::Events;
 impl<E> Events<E> {
     /// Begins a decision in several steps, each of which sees what the steps before it led to.
     pub fn deciding<A: Aggregate<Event = E>>(state: &A) -> Deciding<A> {
-        Deciding { state: state.clone(), events: Vec::new() }
+        Deciding { state: state.clone(), events: Events::none() }
     }
 }
 
@@ -60,7 +62,7 @@ impl<E> Events<E> {
 #[derive(Debug)]
 pub struct Deciding<A: Aggregate> {
     state: A,
-    events: Vec<A::Event>,
+    events: Events<A::Event>,
 }
 
 impl<A: Aggregate> Deciding<A> {
@@ -72,7 +74,19 @@ impl<A: Aggregate> Deciding<A> {
     /// Adds an event and takes it into the state.
     pub fn emit(&mut self, event: A::Event) -> &mut Self {
         self.state.evolve(&event);
-        self.events.push(event);
+        self.events.append(Events::one(event));
+        self
+    }
+
+    /// Takes a claim together with the events.
+    pub fn take(&mut self, claim: Claim) -> &mut Self {
+        self.events.append(Events::none().taking(claim));
+        self
+    }
+
+    /// Releases a claim together with the events.
+    pub fn release(&mut self, claim: Claim) -> &mut Self {
+        self.events.append(Events::none().releasing(claim));
         self
     }
 
@@ -82,14 +96,14 @@ impl<A: Aggregate> Deciding<A> {
     ///
     /// That command's refusal; nothing of it is emitted then.
     pub fn decide(&mut self, command: A::Command, context: &Context) -> Result<&mut Self, A::Refusal> {
-        for event in self.state.decide(command, context)? {
-            self.emit(event);
-        }
+        let decided = self.state.decide(command, context)?;
+        decided.as_slice().iter().for_each(|event| self.state.evolve(event));
+        self.events.append(decided);
         Ok(self)
     }
 
     /// Returns everything that was emitted.
     pub fn into_events(self) -> Events<A::Event> {
-        Events::from(self.events)
+        self.events
     }
 }

@@ -1,7 +1,10 @@
 //! Why a load or a command had no answer, or not the one hoped for.
 
+use std::sync::Arc;
+
 use annals_eventstore::{
-    AppendError, DecodeError, EncodeError, InvalidStreamName, ReadError, StreamName, Version,
+    AppendError, Claim, DecodeError, EncodeError, InvalidStreamName, ReadError, StorageError, StreamName,
+    Version,
 };
 
 /// Why an aggregate could not be loaded. Loading writes nothing.
@@ -30,6 +33,27 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// Returns an error that says the same, for one more of those whom a load failed; its cause is the error
+    /// itself.
+    pub(crate) fn shared(self: &Arc<Self>) -> Self {
+        let cause = || Box::new(Arc::clone(self)) as StorageError;
+        Self::Read(match &**self {
+            Self::StreamName(invalid) => return Self::StreamName(invalid.clone()),
+            Self::Read(ReadError::StreamNotFound(stream)) => ReadError::StreamNotFound(stream.clone()),
+            Self::Read(ReadError::StreamDeleted(stream)) => ReadError::StreamDeleted(stream.clone()),
+            Self::Read(ReadError::Unavailable(_)) => ReadError::Unavailable(cause()),
+            Self::Read(_) => ReadError::Storage(cause()),
+            Self::Decode(DecodeError { stream, version, event_type, .. }) => {
+                let (stream, version, event_type) = (stream.clone(), *version, event_type.clone());
+                return Self::Decode(DecodeError { stream, version, event_type, source: cause() });
+            }
+            Self::VersionNotReached { stream, wanted, actual } => {
+                let (stream, wanted, actual) = (stream.clone(), *wanted, *actual);
+                return Self::VersionNotReached { stream, wanted, actual };
+            }
+        })
+    }
+
     /// True where the same load may succeed later, unchanged.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Read(read) if read.is_transient())
@@ -45,6 +69,15 @@ pub enum ExecuteError<R> {
     /// The domain said no, on a state that was current; nothing was written. The text is the refusal's own.
     #[error(transparent)]
     Refused(R),
+    /// A claim that the decision takes is held by another stream; nothing was written. To the one who asked this is a
+    /// no, as a refusal is; it is the log's to say, since no aggregate knows the others.
+    #[error("claim {claim} is held by stream {holder}")]
+    Claimed {
+        /// The claim.
+        claim: Claim,
+        /// The stream that holds it.
+        holder: StreamName,
+    },
     /// Other writers came first each time; nothing was written. Try again later, or with more attempts.
     #[error(
         "stream {stream} changed during each of {attempts} attempts, nothing was written: try again later"
@@ -87,7 +120,7 @@ impl<R> ExecuteError<R> {
         match self {
             Self::Conflict { .. } => true,
             Self::Fault(fault) => fault.is_transient(),
-            Self::Refused(_) | Self::OutcomeUnknown { .. } => false,
+            Self::Refused(_) | Self::Claimed { .. } | Self::OutcomeUnknown { .. } => false,
         }
     }
 
@@ -95,7 +128,9 @@ impl<R> ExecuteError<R> {
     pub fn refusal(&self) -> Option<&R> {
         match self {
             Self::Refused(refusal) => Some(refusal),
-            Self::Conflict { .. } | Self::OutcomeUnknown { .. } | Self::Fault(_) => None,
+            Self::Claimed { .. } | Self::Conflict { .. } | Self::OutcomeUnknown { .. } | Self::Fault(_) => {
+                None
+            }
         }
     }
 }
@@ -116,6 +151,12 @@ pub enum Fault {
         #[source]
         source: EncodeError,
     },
+    /// The decision takes or releases claims and has no event to do it with.
+    #[error("decision has claims and no events, nothing was written")]
+    ClaimsWithoutEvents,
+    /// The decision takes or releases claims where that cannot be: in commands to several aggregates at once.
+    #[error("claims cannot be taken by commands to several aggregates, nothing was written")]
+    ClaimsTogether,
     /// The log refused the append or could not be reached.
     #[error("events could not be appended, nothing was written")]
     Append(#[source] AppendError),
@@ -126,7 +167,7 @@ impl Fault {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Load(load) => load.is_transient(),
-            Self::Encode { .. } => false,
+            Self::Encode { .. } | Self::ClaimsWithoutEvents | Self::ClaimsTogether => false,
             Self::Append(append) => append.is_transient(),
         }
     }

@@ -5,6 +5,7 @@
 //! - [`Events`] is what `decide` returns.
 //! - [`Repository`] loads an aggregate by replay, executes commands, and decides again after a conflict.
 //!   [`Executed`] says what came of it; a refusal, a conflict and a fault stay apart in [`ExecuteError`].
+//! - [`Handles`] keep aggregates in memory and batch the commands that meet at one of them.
 //! - [`Together`] carries out commands to several aggregates in one transaction; [`fold_streams`] folds several
 //!   streams on demand.
 //! - [`test_kit`] reads like the rule it tests: given events, when a command, then events.
@@ -19,6 +20,7 @@ mod error;
 mod events;
 mod executed;
 mod fold;
+mod handle;
 mod loaded;
 mod repository;
 mod snapshots;
@@ -33,6 +35,9 @@ pub use error::{ExecuteError, Fault, LoadError};
 pub use events::Events;
 pub use executed::Executed;
 pub use fold::{Folded, fold_streams};
+pub use handle::{
+    BATCH_COMMANDS_DEFAULT, HandleError, HandleOptions, Handles, IDLE_DEFAULT, MAILBOX_COMMANDS_DEFAULT,
+};
 pub use loaded::Loaded;
 pub use repository::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions, Repository};
 pub use snapshots::{SNAPSHOT_EVERY_DEFAULT, Snapshot, SnapshotPolicy, SnapshotShape};

@@ -1,5 +1,8 @@
 //! Appending: the request, the receipt, and every way it can fail.
 
+use std::sync::Arc;
+
+use crate::claim::Claim;
 use crate::event::NewEvent;
 use crate::event_id::EventId;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
@@ -141,6 +144,14 @@ pub enum AppendError {
         /// The key.
         key: IdempotencyKey,
     },
+    /// Another stream holds a claim that was to be taken; nothing was written. Take another, or have it released.
+    #[error("claim {claim} is held by stream {holder}")]
+    Claimed {
+        /// The claim.
+        claim: Claim,
+        /// The stream that holds it.
+        holder: StreamName,
+    },
     /// One append holds the same event id twice or, where the log requires unique ids, the log holds it
     /// already; nothing was written. Draw one id per event.
     #[error("event id {0} is there already")]
@@ -182,6 +193,32 @@ pub enum AppendError {
 }
 
 impl AppendError {
+    /// Returns an error that says the same, for one more of those whom an append failed; its cause is the error
+    /// itself.
+    pub fn shared(self: &Arc<Self>) -> Self {
+        let cause = || Box::new(Arc::clone(self)) as StorageError;
+        match &**self {
+            Self::WrongVersion { stream, expected, actual } => {
+                Self::WrongVersion { stream: stream.clone(), expected: *expected, actual: *actual }
+            }
+            Self::StreamNotFound(stream) => Self::StreamNotFound(stream.clone()),
+            Self::StreamTombstoned(stream) => Self::StreamTombstoned(stream.clone()),
+            Self::KeyReused { key } => Self::KeyReused { key: *key },
+            Self::KeyCancelled { key } => Self::KeyCancelled { key: *key },
+            Self::Claimed { claim, holder } => Self::Claimed { claim: claim.clone(), holder: holder.clone() },
+            Self::DuplicateEventId(id) => Self::DuplicateEventId(*id),
+            Self::DuplicateStream(stream) => Self::DuplicateStream(stream.clone()),
+            // The index counts through the events of all.
+            Self::InvalidPayload { .. } => Self::Malformed(self.to_string()),
+            Self::Malformed(told) => Self::Malformed(told.clone()),
+            Self::Serialization(stream, _) => Self::Serialization(stream.clone(), cause()),
+            Self::NeedsRepair(told) => Self::NeedsRepair(told.clone()),
+            Self::Unavailable(_) => Self::Unavailable(cause()),
+            Self::OutcomeUnknown(stream, _) => Self::OutcomeUnknown(stream.clone(), cause()),
+            Self::Storage(stream, _) => Self::Storage(stream.clone(), cause()),
+        }
+    }
+
     /// True where the caller should reload the stream and decide anew.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::WrongVersion { .. } | Self::StreamNotFound(_))

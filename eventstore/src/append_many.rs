@@ -139,6 +139,11 @@ impl AppendedMany {
         self.streams.iter().find(|part| part.stream == *stream).map(|part| part.appended)
     }
 
+    /// The receipts of an append to one stream.
+    pub(crate) fn of_one(stream: StreamName, appended: Appended) -> Self {
+        Self::from_streams(vec![StreamAppended { stream, appended }])
+    }
+
     /// Collects the receipts of the streams.
     pub(crate) fn from_streams(streams: Vec<StreamAppended>) -> Self {
         let already_applied = streams.iter().any(|part| part.appended.already_applied);

@@ -13,8 +13,10 @@
 mod append;
 mod append_many;
 mod checkpoint;
+mod claim;
 mod codec;
 mod consumer;
+mod decisions;
 mod event;
 mod event_id;
 mod filter;
@@ -42,8 +44,10 @@ pub mod conformance;
 pub use append::{Append, AppendError, Appended, StorageError};
 pub use append_many::{AppendMany, AppendedMany, Cancellation, StreamAppend, StreamAppended};
 pub use checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
+pub use claim::{CLAIM_SPACE_BYTES_MAX, CLAIM_VALUE_BYTES_MAX, Claim, ClaimChange, InvalidClaim};
 pub use codec::{DecodeError, EncodeError, Event};
 pub use consumer::{CheckpointKeeper, CheckpointPolicy, CheckpointedConsumer, ConsumeError};
+pub use decisions::{AppendDecisions, AppendedDecisions, Decision, KeyUsed};
 pub use event::{
     EVENT_TYPE_BYTES_MAX, EventType, InvalidEvent, InvalidEventType, InvalidSchemaVersion, NewEvent,
     RecordedEvent, SchemaVersion,

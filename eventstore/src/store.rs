@@ -4,6 +4,8 @@ use std::future::Future;
 
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
+use crate::claim::Claim;
+use crate::decisions::{AppendDecisions, AppendedDecisions};
 use crate::event::RecordedEvent;
 use crate::event_id::EventId;
 use crate::filter::EventFilter;
@@ -39,6 +41,29 @@ pub trait EventStore: Clone + Send + Sync + 'static {
         &self,
         append: AppendMany,
     ) -> impl Future<Output = Result<AppendedMany, AppendError>> + Send;
+
+    /// Stores the events of several decisions on one stream together, or none of them.
+    ///
+    /// A repetition of the very same events at the same version is recognised by their ids.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; [`AppendError::Claimed`] names the claim and its holder. Keys that were used before are no
+    /// error but [`AppendedDecisions::UsedBefore`].
+    fn append_decisions(
+        &self,
+        append: AppendDecisions,
+    ) -> impl Future<Output = Result<AppendedDecisions, AppendError>> + Send;
+
+    /// Tells which stream holds a claim.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the storage.
+    fn claim_holder(
+        &self,
+        claim: &Claim,
+    ) -> impl Future<Output = Result<Option<StreamName>, ReadError>> + Send;
 
     /// Closes a key for ever, unless an append has used it: then its receipt is returned.
     ///
@@ -197,6 +222,17 @@ pub trait TransactionalStore: EventStore {
         transaction: &Self::Transaction<'_>,
         append: AppendMany,
     ) -> impl Future<Output = Result<AppendedMany, AppendError>> + Send;
+
+    /// As [`EventStore::append_decisions`], in the transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`].
+    fn append_decisions_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        append: AppendDecisions,
+    ) -> impl Future<Output = Result<AppendedDecisions, AppendError>> + Send;
 
     /// As [`EventStore::find_append`], in the transaction.
     ///

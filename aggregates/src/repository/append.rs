@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-use annals_eventstore::AppendError;
+use annals_eventstore::{AppendError, Claim, StreamName};
 
 use super::backoff::pause;
 
@@ -16,6 +16,8 @@ pub(super) const SENDS_MAX: u32 = 4;
 pub(crate) enum NotAppended {
     /// Nothing was written, since the stream is not what it was: decide again.
     Conflict(AppendError),
+    /// Nothing was written, since another stream holds a claim.
+    Claimed { claim: Claim, holder: StreamName },
     /// It may have been written.
     Unknown { sends: u32, source: AppendError },
     /// Nothing was written, and deciding again would not help.
@@ -34,10 +36,12 @@ where
             Ok(receipt) => return Ok(receipt),
             Err(failure) => failure,
         };
-        // A wrong version proves that no earlier send got through either: it would have been recognised.
-        if matches!(failure, AppendError::WrongVersion { .. }) {
-            return Err(NotAppended::Conflict(failure));
-        }
+        // A wrong version, and a claim of another, prove that no earlier send got through either: it would have been recognised.
+        let failure = match failure {
+            AppendError::WrongVersion { .. } => return Err(NotAppended::Conflict(failure)),
+            AppendError::Claimed { claim, holder } => return Err(NotAppended::Claimed { claim, holder }),
+            other => other,
+        };
         answer_lost |= matches!(failure, AppendError::OutcomeUnknown(..));
         if !answer_lost {
             return Err(not_appended(failure));

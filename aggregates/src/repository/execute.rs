@@ -17,12 +17,12 @@
 
 use std::mem;
 
-use annals_eventstore::{Append, AppendError, Appended, EventStore, StreamName};
+use annals_eventstore::{Append, AppendDecisions, AppendError, Appended, Decision, EventStore, StreamName};
 use tracing::{Instrument, debug, field, info_span};
 
 use super::append::{NotAppended, appended};
 use super::backoff::pause;
-use super::decision::{Verdict, applied, encode};
+use super::decision::{Verdict, applied, decision, outcome_of_one};
 use super::{ExecuteOptions, Repository};
 use crate::aggregate::Aggregate;
 use crate::baseline::Baseline;
@@ -90,10 +90,16 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
                 }
                 _ => continue,
             };
-            let append = self.request(&decided)?;
-            match appended(|| self.repository.store.append(append.clone())).await {
+            match self.append(&decided).await? {
                 Ok(receipt) => return Ok(self.executed(decided, receipt)),
                 Err(NotAppended::Conflict(source)) => self.prepare_another_attempt(source).await?,
+                Err(NotAppended::Claimed { claim, holder }) => {
+                    // As a refusal: it counts on a state that is current.
+                    if self.is_current(&mut applied_before).await? {
+                        return Err(ExecuteError::Claimed { claim, holder });
+                    }
+                    continue;
+                }
                 Err(NotAppended::Unknown { sends, source }) => {
                     return Err(ExecuteError::OutcomeUnknown { stream: self.stream.clone(), sends, source });
                 }
@@ -158,10 +164,21 @@ impl<A: Aggregate, S: EventStore> Execution<'_, A, S> {
         }
     }
 
-    fn request(&self, decided: &Events<A::Event>) -> Result<Append, Fault> {
-        let events = encode(decided, self.context)?;
-        let append = Append::to(self.stream.clone(), events).expecting(self.baseline.loaded.version);
-        Ok(Append { key: self.options.key, fingerprint: self.options.fingerprint, ..append })
+    async fn append(&self, decided: &Events<A::Event>) -> Result<Result<Appended, NotAppended>, Fault> {
+        let (stream, version) = (self.stream.clone(), self.baseline.loaded.version);
+        let store = &self.repository.store;
+        let one = decision(decided, self.context, &self.options)?;
+        if decided.claims().is_empty() {
+            let Decision { events, key, fingerprint, .. } = one;
+            let append = Append { key, fingerprint, ..Append::to(stream, events).expecting(version) };
+            return Ok(appended(|| store.append(append.clone())).await);
+        }
+        let append = AppendDecisions::to(stream, version).then(one);
+        let send = || async {
+            let stored = store.append_decisions(append.clone()).await?;
+            outcome_of_one(self.options.key, stored)
+        };
+        Ok(appended(send).await)
     }
 
     fn executed(&mut self, decided: Events<A::Event>, receipt: Appended) -> Executed<A> {

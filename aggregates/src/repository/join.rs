@@ -3,10 +3,10 @@
 //!
 //! Leaves to others: deciding again. A conflict aborts the transaction, so that only its owner can begin anew.
 
-use annals_eventstore::{Append, AppendError, StreamName, TransactionalStore};
+use annals_eventstore::{AppendDecisions, AppendError, StreamName, TransactionalStore};
 
 use super::ExecuteOptions;
-use super::decision::{Verdict, applied, encode};
+use super::decision::{Verdict, applied, decision, outcome_of_one};
 use super::load::catch_up;
 use super::source::InTransaction;
 use crate::aggregate::Aggregate;
@@ -38,9 +38,10 @@ pub(super) async fn execute_in<A: Aggregate, S: TransactionalStore>(
         Verdict::NothingToDo => return Ok(Executed::NothingToDo(loaded)),
         Verdict::Refused(refusal) => return Err(ExecuteError::Refused(refusal)),
     };
-    let append = Append::to(stream.clone(), encode(&decided, context)?).expecting(loaded.version);
-    let append = Append { key: options.key, fingerprint: options.fingerprint, ..append };
-    match store.append_in(transaction, append).await {
+    let one =
+        AppendDecisions::to(stream.clone(), loaded.version).then(decision(&decided, context, &options)?);
+    let stored = store.append_decisions_in(transaction, one).await;
+    match stored.and_then(|stored| outcome_of_one(options.key, stored)) {
         Ok(receipt) if receipt.already_applied && options.key.is_some() => {
             Ok(Executed::AlreadyApplied(receipt))
         }
@@ -48,6 +49,7 @@ pub(super) async fn execute_in<A: Aggregate, S: TransactionalStore>(
             applied(&mut loaded, &decided, receipt);
             Ok(Executed::Applied { loaded, events: decided.into_vec(), receipt })
         }
+        Err(AppendError::Claimed { claim, holder }) => Err(ExecuteError::Claimed { claim, holder }),
         Err(source) => Err(not_appended(stream, source)),
     }
 }

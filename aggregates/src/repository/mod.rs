@@ -33,7 +33,7 @@ use source::InTransaction;
 
 pub(crate) use append::{NotAppended, appended};
 pub(crate) use backoff::pause;
-pub(crate) use decision::encode;
+pub(crate) use decision::{Verdict, decision, encode};
 pub(crate) use load::catch_up;
 pub use options::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions};
 pub(crate) use ports::{Boxed, Snapshots, Start, States};

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use annals_eventstore::ClaimChange;
+
 use super::difference::difference;
 use crate::aggregate::Aggregate;
 use crate::events::Events;
@@ -30,6 +32,24 @@ impl<A: Aggregate<Event: Debug>> Then<A> {
         assert!(
             decided == expected,
             "other events were decided (- expected, + decided)\n{}",
+            difference(&expected, decided)
+        );
+        self
+    }
+
+    /// Expects exactly these claims to be taken and released together with the events, in this order.
+    ///
+    /// # Panics
+    ///
+    /// When there were others, or a refusal.
+    #[track_caller]
+    pub fn then_claims(self, expected: impl IntoIterator<Item = ClaimChange>) -> Self {
+        let expected: Vec<_> = expected.into_iter().collect();
+        self.expect_events();
+        let decided = self.decided.as_ref().map_or(&[][..], Events::claims);
+        assert!(
+            decided == expected,
+            "other claims were decided (- expected, + decided)\n{}",
             difference(&expected, decided)
         );
         self

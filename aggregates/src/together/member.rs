@@ -105,6 +105,9 @@ impl<A: Aggregate, S: EventStore> Member<S> for Typed<A> {
                     return Err(Undecided::Refused { stream, command, refusal: Box::new(refusal) });
                 }
             };
+            if !events.claims().is_empty() {
+                return Err(Undecided::Fault(Fault::ClaimsTogether));
+            }
             encoded.extend(encode(&events, context).map_err(Undecided::Fault)?);
             for event in events {
                 self.decided.state.evolve(&event);

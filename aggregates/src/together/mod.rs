@@ -162,6 +162,10 @@ impl<S: EventStore> Together<S> {
                 Err(NotAppended::Unknown { sends, source }) => {
                     return Err(TogetherError::OutcomeUnknown { sends, source });
                 }
+                Err(NotAppended::Claimed { claim, holder }) => {
+                    // No claim was asked for.
+                    return Err(Fault::Append(AppendError::Claimed { claim, holder }).into());
+                }
                 Err(NotAppended::Fault(source)) => return Err(Fault::Append(source).into()),
             }
             attempts += 1;

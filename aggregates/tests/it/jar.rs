@@ -1,13 +1,15 @@
 //! The aggregate under test: a jar of coins.
 
 use annals_aggregates::{Aggregate, Context, Events, Repository, Snapshot, SnapshotShape};
-use annals_eventstore::{Append, Event, EventStore, ExpectedVersion, StreamName};
+use annals_eventstore::{Append, Claim, Event, EventStore, ExpectedVersion, StreamName};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Jar {
     pub(crate) coins: u64,
     pub(crate) changes: u64,
+    #[serde(default)]
+    pub(crate) label: String,
 }
 
 #[derive(Debug, Clone)]
@@ -18,6 +20,12 @@ pub(crate) enum JarCommand {
     Empty,
     /// Notes when, and under which id.
     Stamp,
+    /// Writes a label on it that no other jar has.
+    Label(&'static str),
+    /// Panics while it is decided.
+    Drop,
+    /// Leads to an event that panics when it is taken in.
+    Crack,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +36,10 @@ pub(crate) enum JarEvent {
     Taken(u64),
     #[serde(rename = "jar-stamped")]
     Stamped { at: String, id: String },
+    #[serde(rename = "jar-labelled")]
+    Labelled(String),
+    #[serde(rename = "jar-cracked")]
+    Cracked,
 }
 impl Event for JarEvent {}
 
@@ -59,6 +71,14 @@ impl Aggregate for Jar {
                 }
                 Ok(decision.into_events())
             }
+            JarCommand::Drop => panic!("the jar fell down"),
+            JarCommand::Crack => Ok([JarEvent::Put(1000), JarEvent::Cracked].into()),
+            JarCommand::Label(label) => {
+                let old = (!self.label.is_empty()).then(|| crate::jar::label(&self.label));
+                let labelled =
+                    Events::one(JarEvent::Labelled(label.to_owned())).taking(crate::jar::label(label));
+                Ok(old.into_iter().fold(labelled, Events::releasing))
+            }
             JarCommand::Stamp => {
                 let (at, id) = (context.now().to_rfc3339(), context.new_id().to_string());
                 Ok(JarEvent::Stamped { at, id }.into())
@@ -72,6 +92,8 @@ impl Aggregate for Jar {
             JarEvent::Put(coins) => self.coins += coins,
             JarEvent::Taken(coins) => self.coins -= coins,
             JarEvent::Stamped { .. } => {}
+            JarEvent::Labelled(label) => self.label.clone_from(label),
+            JarEvent::Cracked => panic!("the jar is cracked"),
         }
     }
 }
@@ -82,6 +104,11 @@ impl Snapshot for Jar {
 
 pub(crate) fn jars<S: EventStore>(store: &S) -> Repository<Jar, S> {
     Repository::new(store.clone())
+}
+
+/// The claim to a label.
+pub(crate) fn label(label: &str) -> Claim {
+    Claim::new("label", label).expect("a label makes a claim")
 }
 
 pub(crate) fn jar_1() -> StreamName {

@@ -1,8 +1,11 @@
 //! The promises of the repository and the test kit, over the log in memory.
 
 mod cache;
+mod claim;
 mod conflict;
 mod fold;
+mod handle;
+mod handle_life;
 mod idempotency;
 mod jar;
 mod outcome;

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use annals_eventstore::{
-    Append, AppendError, AppendMany, Appended, AppendedMany, Cancellation, EventStore, Fingerprint,
-    IdempotencyKey, LogPage, LogQuery, MemoryStore, NewSnapshot, Payload, ReadError, RecordedEvent,
-    SnapshotError, SnapshotKind, SnapshotStore, SnapshotTail, StreamInfo, StreamListQuery, StreamName,
-    StreamQuery, StreamTail, Version, Wakeups,
+    Append, AppendDecisions, AppendError, AppendMany, Appended, AppendedDecisions, AppendedMany,
+    Cancellation, Claim, EventStore, Fingerprint, IdempotencyKey, LogPage, LogQuery, MemoryStore,
+    NewSnapshot, Payload, ReadError, RecordedEvent, SnapshotError, SnapshotKind, SnapshotStore, SnapshotTail,
+    StreamInfo, StreamListQuery, StreamName, StreamQuery, StreamTail, Version, Wakeups,
 };
 use tokio::sync::Semaphore;
 
@@ -38,6 +38,25 @@ pub(crate) enum SnapshotTrouble {
     Gate(Arc<Semaphore>),
 }
 
+/// Where appends to one stream wait: told when one arrives, and let through one by one.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    arrived: Arc<Semaphore>,
+    open: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// Waits until an append waits here.
+    pub(crate) async fn until_one_arrived(&self) {
+        self.arrived.acquire().await.expect("the gate is not taken away").forget();
+    }
+
+    /// Lets so many appends through.
+    pub(crate) fn let_through(&self, appends: usize) {
+        self.open.add_permits(appends);
+    }
+}
+
 /// A log in memory; an append that finds no step in the script goes as it should.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ScriptedStore {
@@ -47,6 +66,8 @@ pub(crate) struct ScriptedStore {
     reads: Arc<AtomicUsize>,
     look_ups: Arc<AtomicUsize>,
     rival: Arc<Mutex<Option<Append>>>,
+    batches: Arc<Mutex<Vec<usize>>>,
+    gate: Arc<Mutex<Option<Gate>>>,
     snapshots: Arc<Mutex<SnapshotTrouble>>,
     snapshots_written: Arc<AtomicUsize>,
     events_read: Arc<AtomicUsize>,
@@ -67,6 +88,26 @@ impl ScriptedStore {
     /// How many appends arrived here, whatever became of them.
     pub(crate) fn appends(&self) -> usize {
         self.appends.load(Ordering::SeqCst)
+    }
+
+    /// How many decisions each append to one stream brought.
+    pub(crate) fn batches(&self) -> Vec<usize> {
+        self.batches.lock().expect("batches").clone()
+    }
+
+    /// From now on appends to one stream wait at a gate.
+    pub(crate) fn gated(&self) -> Gate {
+        let gate = Gate { arrived: Arc::new(Semaphore::new(0)), open: Arc::new(Semaphore::new(0)) };
+        *self.gate.lock().expect("gate") = Some(gate.clone());
+        gate
+    }
+
+    async fn pass_the_gate(&self) {
+        let gate = self.gate.lock().expect("gate").clone();
+        if let Some(gate) = gate {
+            gate.arrived.add_permits(1);
+            gate.open.acquire().await.expect("the gate is not taken away").forget();
+        }
     }
 
     /// How many reads of streams arrived here since this was last asked.
@@ -135,6 +176,8 @@ fn unknown(append: &Append) -> AppendError {
 impl EventStore for ScriptedStore {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         self.appends.fetch_add(1, Ordering::SeqCst);
+        self.batches.lock().expect("batches").push(1);
+        self.pass_the_gate().await;
         let step = self.script.lock().expect("script").pop_front();
         match step {
             None => self.log.append(append).await,
@@ -192,6 +235,28 @@ impl EventStore for ScriptedStore {
 
     async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
         self.log.cancel_key(key).await
+    }
+
+    async fn append_decisions(&self, append: AppendDecisions) -> Result<AppendedDecisions, AppendError> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        self.batches.lock().expect("batches").push(append.decisions.len());
+        self.pass_the_gate().await;
+        let step = self.script.lock().expect("script").pop_front();
+        let lost = AppendError::OutcomeUnknown(append.stream.clone(), "connection reset".into());
+        match step {
+            None => self.log.append_decisions(append).await,
+            Some(Step::After(rival)) => {
+                self.log.append(rival).await.expect("the other process is not refused");
+                self.log.append_decisions(append).await
+            }
+            Some(Step::StoredAndLost) => self.log.append_decisions(append).await.and(Err(lost)),
+            Some(Step::Lost) => Err(lost),
+            Some(Step::Failed(failure)) => Err(failure),
+        }
+    }
+
+    async fn claim_holder(&self, claim: &Claim) -> Result<Option<StreamName>, ReadError> {
+        self.log.claim_holder(claim).await
     }
 
     async fn find_append_many(

@@ -50,7 +50,7 @@ pub(super) fn append_many(log: &mut Log, append: AppendMany) -> Result<AppendedM
 }
 
 /// Refuses what no log could keep.
-fn check_events<'a>(events: impl IntoIterator<Item = &'a NewEvent>) -> Result<(), AppendError> {
+pub(super) fn check_events<'a>(events: impl IntoIterator<Item = &'a NewEvent>) -> Result<(), AppendError> {
     let mut seen = HashSet::new();
     let mut twice = None;
     for (index, event) in events.into_iter().enumerate() {
@@ -63,14 +63,14 @@ fn check_events<'a>(events: impl IntoIterator<Item = &'a NewEvent>) -> Result<()
 }
 
 /// Stores an append under a key that is free, or finds out that its very events are there already.
-fn store(
+pub(super) fn store(
     log: &mut Log,
     append: AppendMany,
     fingerprint: Fingerprint,
     many: bool,
 ) -> Result<AppendedMany, AppendError> {
     if let Err(refused) = check_versions(log, &append.streams) {
-        return first_result(log, &append.streams).map(|first| repeated(&first)).ok_or(refused);
+        return receipt_of_repetition(log, &append.streams).map(|first| repeated(&first)).ok_or(refused);
     }
     if log.unique_event_ids
         && let Some(known) = append.events().find(|event| log.event_ids.contains(&event.id))
@@ -86,7 +86,7 @@ fn store(
 }
 
 /// Passes streams that are all as expected; refuses the first one that is not, by name.
-fn check_versions(log: &Log, parts: &[StreamAppend]) -> Result<(), AppendError> {
+pub(super) fn check_versions(log: &Log, parts: &[StreamAppend]) -> Result<(), AppendError> {
     let mut by_name: Vec<&StreamAppend> = parts.iter().collect();
     by_name.sort_by_key(|part| &part.stream);
     by_name.into_iter().try_for_each(|StreamAppend { stream, expected, .. }| {
@@ -100,7 +100,7 @@ fn check_versions(log: &Log, parts: &[StreamAppend]) -> Result<(), AppendError> 
 }
 
 /// The receipts of these very events, if they all stand right behind the versions they are expected at.
-fn first_result(log: &Log, parts: &[StreamAppend]) -> Option<AppendedMany> {
+pub(super) fn receipt_of_repetition(log: &Log, parts: &[StreamAppend]) -> Option<AppendedMany> {
     let stored = parts.iter().filter(|part| !part.events.is_empty()).map(|part| {
         let expected = match part.expected {
             ExpectedVersion::NoStream => Version::NONE,

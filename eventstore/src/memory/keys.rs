@@ -7,6 +7,7 @@ use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::event::NewEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::memory::log::{KeyUse, Log};
+use crate::stream::StreamName;
 
 /// Finds what was stored under a key, whose fingerprint must be the one given, if one is.
 pub(super) fn find_many(
@@ -57,8 +58,13 @@ pub(super) fn repeated(first: &AppendedMany) -> AppendedMany {
 
 /// What an append is about: where, which types, which data – not ids, times or the expected version.
 pub(super) fn fingerprint_of(append: &Append) -> Fingerprint {
+    fingerprint_of_events(&append.stream, &append.events)
+}
+
+/// As [`fingerprint_of`], of the events of one decision.
+pub(super) fn fingerprint_of_events(stream: &StreamName, events: &[NewEvent]) -> Fingerprint {
     let mut hash = Sha256::new();
-    add(&mut hash, append.stream.as_str(), &append.events);
+    add(&mut hash, stream.as_str(), events);
     Fingerprint::of(hash.finalize())
 }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::append_many::AppendedMany;
+use crate::claim::Claim;
 use crate::event::RecordedEvent;
 use crate::event_id::EventId;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
@@ -24,6 +25,8 @@ pub(super) struct Log {
     pub(super) keys: HashMap<IdempotencyKey, KeyUse>,
     /// The snapshots of each stream, kind and shape, by version.
     pub(super) snapshots: BTreeMap<(StreamName, SnapshotKind), BTreeMap<Version, KeptSnapshot>>,
+    /// Which stream holds each claim.
+    pub(super) claims: HashMap<Claim, StreamName>,
     /// The id of every event.
     pub(super) event_ids: HashSet<EventId>,
     /// Whether an id that is there already is refused.

@@ -3,6 +3,7 @@
 //! Leaves to others: everything that outlives the process.
 
 mod append;
+mod decisions;
 mod keys;
 mod log;
 mod read;

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
+use crate::claim::Claim;
+use crate::decisions::{AppendDecisions, AppendedDecisions};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::memory::append::{append, append_many};
+use crate::memory::decisions::append_decisions;
 use crate::memory::keys::{cancel, find, find_many};
 use crate::memory::log::Log;
 use crate::memory::read::{list_streams, read_log, read_stream, stream_info};
@@ -97,6 +100,16 @@ impl EventStore for MemoryStore {
             self.wakeups.wake();
         }
         Ok(appended)
+    }
+
+    async fn append_decisions(&self, request: AppendDecisions) -> Result<AppendedDecisions, AppendError> {
+        let appended = append_decisions(&mut self.log(), request)?;
+        self.wakeups.wake();
+        Ok(appended)
+    }
+
+    async fn claim_holder(&self, claim: &Claim) -> Result<Option<StreamName>, ReadError> {
+        Ok(self.log().claims.get(claim).cloned())
     }
 
     async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {

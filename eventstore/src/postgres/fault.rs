@@ -12,6 +12,7 @@ use tokio_postgres::error::{DbError, Severity, SqlState};
 use uuid::Uuid;
 
 use crate::append::AppendError;
+use crate::claim::Claim;
 use crate::idempotency::IdempotencyKey;
 use crate::read::ReadError;
 use crate::stream::StreamName;
@@ -40,6 +41,10 @@ pub(super) fn append_error(attempt: &Attempt<'_>, error: Error) -> AppendError {
         "LG002" => AppendError::StreamTombstoned(stream_of(said).unwrap_or(stream)),
         "LG003" if let Some(key) = attempt.key => AppendError::KeyReused { key },
         "LG010" if let Some(key) = attempt.key => AppendError::KeyCancelled { key },
+        "LG011" if let Some(detail) = detail::<ClaimDetail>(said) => AppendError::Claimed {
+            claim: Claim::recorded(detail.space, detail.value),
+            holder: StreamName::recorded(&detail.holder),
+        },
         "LG008" if let Some(detail) = detail::<DuplicateDetail>(said) => {
             AppendError::DuplicateEventId(detail.event_id.into())
         }
@@ -124,6 +129,13 @@ struct StreamDetail {
     stream: String,
     expected: Option<i64>,
     actual: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct ClaimDetail {
+    space: String,
+    value: String,
+    holder: String,
 }
 
 #[derive(Deserialize)]

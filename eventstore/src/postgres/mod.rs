@@ -6,6 +6,7 @@ mod append_many;
 mod checkpoint;
 mod config;
 mod connect;
+mod decisions;
 mod ear;
 mod fault;
 mod json;

@@ -10,6 +10,7 @@ use tracing::{Instrument, Span, debug_span};
 
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany};
+use crate::decisions::{AppendDecisions, AppendedDecisions};
 use crate::event::NewEvent;
 use crate::telemetry::{APPEND_DURATION, APPEND_EVENTS, APPENDS, AppendOutcome, AppendScope, Stopwatch};
 
@@ -59,6 +60,37 @@ pub(super) async fn append_many(
     result
 }
 
+/// Runs an append of several decisions.
+pub(super) async fn append_decisions(
+    append: &AppendDecisions,
+    scope: AppendScope,
+    call: impl Future<Output = Result<AppendedDecisions, AppendError>>,
+) -> Result<AppendedDecisions, AppendError> {
+    let events = append.events().count();
+    let span = debug_span!(
+        "append",
+        stream = %append.stream,
+        expected = %append.expected,
+        events,
+        transaction = scope.as_str(),
+        correlation_id = append.events().next().and_then(correlation_of).map(display),
+        outcome = Empty,
+        to_position = Empty,
+    );
+    let mut observation = Observation::begin(span, scope, events);
+    let result = call.instrument(observation.span.clone()).await;
+    observation.ended(&result, |appended| match appended {
+        AppendedDecisions::Stored(receipts) => receipts.iter().any(|receipt| receipt.already_applied),
+        AppendedDecisions::UsedBefore(_) => true,
+    });
+    if let Ok(AppendedDecisions::Stored(receipts)) = &result
+        && let Some(last) = receipts.last()
+    {
+        observation.span.record("to_position", display(last.to_position));
+    }
+    result
+}
+
 fn correlation_of(event: &NewEvent) -> Option<&crate::metadata::CorrelationId> {
     event.metadata.correlation_id.as_ref()
 }
@@ -104,6 +136,7 @@ fn outcome(error: &AppendError) -> AppendOutcome {
         AppendError::StreamTombstoned(_) => AppendOutcome::Tombstoned,
         AppendError::KeyReused { .. } => AppendOutcome::KeyReused,
         AppendError::KeyCancelled { .. } => AppendOutcome::KeyCancelled,
+        AppendError::Claimed { .. } => AppendOutcome::Claimed,
         AppendError::DuplicateEventId(_) => AppendOutcome::DuplicateEventId,
         AppendError::DuplicateStream(_) | AppendError::InvalidPayload { .. } | AppendError::Malformed(_) => {
             AppendOutcome::Malformed

@@ -81,6 +81,7 @@ fn is_final(failure: &AppendError) -> bool {
             | AppendError::StreamNotFound(_)
             | AppendError::KeyReused { .. }
             | AppendError::KeyCancelled { .. }
+            | AppendError::Claimed { .. }
             | AppendError::DuplicateEventId(_)
             | AppendError::Malformed(_)
     )

@@ -30,10 +30,12 @@ macro_rules! statements {
 statements!(
     advance_checkpoint,
     append,
+    append_decisions,
     append_event,
     append_first_event,
     append_many,
     claim_checkpoint,
+    claim_holder,
     close_key,
     find_append,
     find_append_many,

@@ -17,10 +17,12 @@ use super::resolve::resolved;
 use super::session::Session;
 use super::statements::Statements;
 use super::wake::{WakeSender, Waker};
-use super::{append, append_many, observed_append, observed_read, read, snapshot, tail};
+use super::{append, append_many, decisions, observed_append, observed_read, read, snapshot, tail};
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::checkpoint::Lineage;
+use crate::claim::Claim;
+use crate::decisions::{AppendDecisions, AppendedDecisions};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery, StreamTail};
@@ -226,6 +228,26 @@ impl EventStore for PostgresStore {
         Ok(appended)
     }
 
+    async fn append_decisions(&self, append: AppendDecisions) -> Result<AppendedDecisions, AppendError> {
+        let append = append.checked()?;
+        let session = &self.0.session;
+        let send = || async {
+            let client = session.client().await.map_err(unsent_append)?;
+            decisions::append_decisions(&client, &session.statements, &append).await
+        };
+        let call = Box::pin(resolved(session, true, send));
+        let appended = observed_append::append_decisions(&append, AppendScope::Own, call).await?;
+        self.wake();
+        Ok(appended)
+    }
+
+    fn claim_holder(
+        &self,
+        claim: &Claim,
+    ) -> impl Future<Output = Result<Option<StreamName>, ReadError>> + Send {
+        decisions::claim_holder(&self.0.session, claim)
+    }
+
     async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
         append_many::cancel_key(&self.0.session, key).await
     }
@@ -303,6 +325,16 @@ impl TransactionalStore for PostgresStore {
         append: AppendMany,
     ) -> impl Future<Output = Result<AppendedMany, AppendError>> + Send {
         self.append_many_in(transaction, append)
+    }
+
+    async fn append_decisions_in(
+        &self,
+        transaction: &Self::Transaction<'_>,
+        append: AppendDecisions,
+    ) -> Result<AppendedDecisions, AppendError> {
+        let append = append.checked()?;
+        let call = decisions::append_decisions_in(transaction, &self.0.session.statements, &append);
+        observed_append::append_decisions(&append, AppendScope::Caller, Box::pin(call)).await
     }
 
     fn find_append_in(

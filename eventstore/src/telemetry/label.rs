@@ -78,7 +78,7 @@ label! {
     AppendOutcome "outcome" {
         Appended = "appended", AlreadyApplied = "already_applied", WrongVersion = "wrong_version",
         StreamNotFound = "stream_not_found", Tombstoned = "tombstoned", KeyReused = "key_reused",
-        KeyCancelled = "key_cancelled", DuplicateEventId = "duplicate_event_id", Malformed = "malformed",
+        KeyCancelled = "key_cancelled", Claimed = "claimed", DuplicateEventId = "duplicate_event_id", Malformed = "malformed",
         Serialization = "serialization", NeedsRepair = "needs_repair", Unavailable = "unavailable",
         Unknown = "unknown", Failed = "failed", Abandoned = "abandoned",
     }

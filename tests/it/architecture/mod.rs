@@ -46,7 +46,9 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "append",
             "append_many",
             "checkpoint",
+            "claim",
             "codec",
+            "decisions",
             "event",
             "event_id",
             "filter",
@@ -74,7 +76,7 @@ const AGGREGATES: &[(&str, &[&str])] = &[
     ),
     ("the test kit", &["test_kit"]),
     ("the repository", &["fold", "repository"]),
-    ("those who stand on the repository", &["cache", "snapshots", "together"]),
+    ("those who stand on the repository", &["cache", "handle", "snapshots", "together"]),
 ];
 
 fn root() -> &'static Path {

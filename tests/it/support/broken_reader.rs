@@ -2,9 +2,10 @@
 
 use annals_eventstore::conformance::{CaseResult, SqlHarness, StoreHarness};
 use annals_eventstore::{
-    Append, AppendError, AppendMany, Appended, AppendedMany, Cancellation, Direction, EventStore,
-    Fingerprint, GlobalPosition, IdempotencyKey, LogPage, LogQuery, PostgresStore, ReadError, RecordedEvent,
-    StreamInfo, StreamListQuery, StreamName, StreamQuery, Version, Wakeups,
+    Append, AppendDecisions, AppendError, AppendMany, Appended, AppendedDecisions, AppendedMany,
+    Cancellation, Claim, Direction, EventStore, Fingerprint, GlobalPosition, IdempotencyKey, LogPage,
+    LogQuery, PostgresStore, ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName, StreamQuery,
+    Version, Wakeups,
 };
 use tokio_postgres::Client;
 
@@ -141,6 +142,14 @@ impl EventStore for ReadBy {
 
     async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
         self.sound.cancel_key(key).await
+    }
+
+    async fn append_decisions(&self, append: AppendDecisions) -> Result<AppendedDecisions, AppendError> {
+        self.sound.append_decisions(append).await
+    }
+
+    async fn claim_holder(&self, claim: &Claim) -> Result<Option<StreamName>, ReadError> {
+        self.sound.claim_holder(claim).await
     }
 
     async fn find_append_many(

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use annals_eventstore::conformance::{CaseResult, StoreHarness};
 use annals_eventstore::{
-    Append, AppendError, AppendMany, Appended, AppendedMany, Cancellation, Category, EventFilter, EventId,
-    EventStore, ExpectedVersion, Fingerprint, GlobalPosition, IdempotencyKey, LogPage, LogQuery, MemoryStore,
-    Metadata, NewEvent, Payload, ReadError, RecordedEvent, StreamInfo, StreamListQuery, StreamName,
-    StreamQuery, Version, Wakeups,
+    Append, AppendDecisions, AppendError, AppendMany, Appended, AppendedDecisions, AppendedMany,
+    Cancellation, Category, Claim, EventFilter, EventId, EventStore, ExpectedVersion, Fingerprint,
+    GlobalPosition, IdempotencyKey, LogPage, LogQuery, MemoryStore, Metadata, NewEvent, Payload, ReadError,
+    RecordedEvent, StreamInfo, StreamListQuery, StreamName, StreamQuery, Version, Wakeups,
 };
 use tokio::sync::watch;
 
@@ -227,6 +227,14 @@ impl EventStore for BrokenStore {
             Fault::ForgetsCancellations => Ok(Cancellation::Cancelled),
             _ => self.sound.cancel_key(key).await,
         }
+    }
+
+    async fn append_decisions(&self, append: AppendDecisions) -> Result<AppendedDecisions, AppendError> {
+        self.sound.append_decisions(append).await
+    }
+
+    async fn claim_holder(&self, claim: &Claim) -> Result<Option<StreamName>, ReadError> {
+        self.sound.claim_holder(claim).await
     }
 
     async fn find_append_many(

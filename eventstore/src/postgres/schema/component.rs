@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("log", 6, "append_many", "0006_append_many.sql"),
     migration!("log", 7, "snapshots", "0007_snapshots.sql"),
     migration!("log", 8, "read_filtered", "0008_read_filtered.sql"),
+    migration!("log", 9, "decisions", "0009_decisions.sql"),
     migration!("read_model", 1, "checkpoints", "0001_checkpoints.sql"),
 ];
 
@@ -51,14 +52,17 @@ pub(crate) const RELATIONS: &[&str] = &[
     "idempotency_parts",
     "lineage",
     "snapshots",
+    "claims",
     "checkpoints",
 ];
 pub(crate) const FUNCTIONS: &[&str] = &[
     "append",
     "append_event",
     "append_first_event",
+    "append_decisions",
     "append_events",
     "append_many_events",
+    "claim_holder",
     "close_key",
     "enter_fence",
     "head",
