@@ -3,23 +3,28 @@
 use annals_eventstore::MemoryStore;
 use annals_eventstore::conformance::{CaseResult, StoreHarness, conformance_suite};
 
-struct Memory(MemoryStore);
+use crate::support::Ran;
+
+struct Memory {
+    store: MemoryStore,
+    _ran: Option<Ran>,
+}
 
 impl StoreHarness for Memory {
     type Store = MemoryStore;
 
     fn store(&self) -> MemoryStore {
-        self.0.clone()
+        self.store.clone()
     }
 
     async fn require_unique_event_ids(&self) -> CaseResult {
-        self.0.require_unique_event_ids();
+        self.store.require_unique_event_ids();
         Ok(())
     }
 }
 
 conformance_suite! {
-    harness: async { Memory(MemoryStore::new()) },
+    harness: async { Memory { store: MemoryStore::new(), _ran: Ran::in_column("memory") } },
     cells: {
         1 the_first_event_of_a_new_stream_has_version_one,
         2 events_of_one_append_get_consecutive_versions,

@@ -34,6 +34,10 @@ notices! {
         an_unrelated_open_transaction_does_not_block,
         versions_rise_although_the_later_writer_began_first,
     ];
+    a_reader_that_waits_for_everybody_is_noticed: NOBODY_ELSE by [
+        an_unrelated_open_transaction_does_not_block,
+        an_open_reader_does_not_block,
+    ];
     a_reader_that_waits_for_holes_to_be_filled_is_noticed: FIRST_HOLE by [
         rolled_back_positions_do_not_block,
         a_rolled_back_savepoint_does_not_block,

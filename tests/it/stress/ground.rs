@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use super::tally::Tally;
+use crate::support::Ran;
 
 /// A server of the test's own, for backends are killed on it, and all connections with them.
 pub(super) struct Ground {
@@ -25,6 +26,7 @@ pub(super) struct Ground {
     server: PrivateServer,
     // Behind the server: what is dropped later.
     _folder: Folder,
+    _ran: Option<Ran>,
 }
 
 /// A folder that goes with its value.
@@ -50,9 +52,10 @@ impl Ground {
         let elsewhere = server.url("elsewhere");
         let client = connect(&elsewhere.parse()?).await?.into_client();
         client.batch_execute("create table bystanders (name text)").await?;
+        let ran = Ran::on_server_of(&owner).await?;
         let (tally, until) = (Tally::default(), Instant::now() + length);
         let (is_read, crashes) = (watch::Sender::new(false), watch::Sender::new(0));
-        Ok(Self { tally, until, url, elsewhere, is_read, crashes, server, _folder: folder })
+        Ok(Self { tally, until, url, elsewhere, is_read, crashes, server, _folder: folder, _ran: ran })
     }
 
     /// True when it is time to end.

@@ -23,6 +23,13 @@ impl Rule {
         "select coalesce(max(position), 0) from annals.events
          where xmin::text::bigint < pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
     );
+    /// Nothing while anybody's transaction is open, though it only reads.
+    pub(crate) const NOBODY_ELSE: Self = Self(
+        "select case when exists (
+             select from pg_stat_activity
+             where datname = current_database() and state like 'idle in transaction%')
+         then 0 else (select coalesce(max(position), 0) from annals.events) end",
+    );
     /// Only what has no hole before it.
     pub(crate) const FIRST_HOLE: Self = Self(
         "select coalesce(max(position), 0)

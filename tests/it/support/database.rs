@@ -6,13 +6,17 @@ use annals_eventstore::postgres::{
     ConnectError, InvalidConnectOptions, MigrateError, OpenError, SchemaName, connect, migrate,
     migrations_fingerprint,
 };
+use deadpool_postgres::PoolError;
 use tokio_postgres::Client;
+
+use super::ran::Ran;
 
 /// A database with an empty log; dropped when the test passes, kept and named when it fails.
 pub(crate) struct TestDb {
     // Dropped in this order: the store lets go of its connections before the database goes.
     store: PostgresStore,
     database: TestDatabase,
+    _ran: Option<Ran>,
 }
 
 impl TestDb {
@@ -21,7 +25,9 @@ impl TestDb {
         let template = Template::new("log", &migrations_fingerprint());
         let database = TestDatabase::create(&template, migrated).await?;
         let store = PostgresStore::connect(database.url()).await?;
-        Ok(Self { store, database })
+        let client = store.pool().get().await?;
+        let ran = Ran::on_server_of(&client).await?;
+        Ok(Self { store, database, _ran: ran })
     }
 
     /// Returns a handle to the log.
@@ -59,4 +65,6 @@ pub(crate) enum TestDbError {
     Connect(#[from] ConnectError),
     Migrate(#[from] MigrateError),
     Open(#[from] OpenError),
+    Pool(#[from] PoolError),
+    Server(#[from] tokio_postgres::Error),
 }

@@ -6,6 +6,7 @@ mod counter;
 mod cutter;
 mod database;
 mod proxy;
+mod ran;
 mod waiting;
 
 pub(crate) use broken_reader::{BrokenReader, Rule, UnguardedLog};
@@ -14,4 +15,5 @@ pub(crate) use counter::{Counter, Full, counters};
 pub(crate) use cutter::{Cut, Cutter};
 pub(crate) use database::TestDb;
 pub(crate) use proxy::Proxy;
+pub(crate) use ran::{FOLDER, Ran};
 pub(crate) use waiting::until_waiting;

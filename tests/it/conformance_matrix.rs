@@ -1,0 +1,210 @@
+//! The matrix of the promises: case × adapter × server, each cell a test that ran there or excused with a reason.
+//!
+//! Cases of the suite run against every adapter. What needs a server or a network of its own is a test beside it and
+//! stands in the table below. The pipeline lets every test write down where it passed (`ANNALS_CONFORMANCE_DIR`) and
+//! then has the matrix printed for all its servers (`ANNALS_CONFORMANCE_SERVERS="15 18"`).
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use annals_devdb::TestResult;
+use annals_eventstore::conformance::CASES;
+
+use crate::support::FOLDER;
+
+/// Which servers the matrix has to have a column of.
+const SERVERS: &str = "ANNALS_CONFORMANCE_SERVERS";
+
+/// The promises about the log and its subscriptions, by number.
+const PROMISED: [std::ops::RangeInclusive<u16>; 7] =
+    [1..=27, 29..=46, 47..=51, 54..=55, 57..=61, 62..=63, 66..=72];
+
+/// A promise that a test beside the suite holds for the store in PostgreSQL.
+struct Beside {
+    number: u16,
+    test: &'static str,
+    /// Why the store in memory has nothing to promise here.
+    not_in_memory: &'static str,
+}
+
+const fn beside(number: u16, test: &'static str, not_in_memory: &'static str) -> Beside {
+    Beside { number, test, not_in_memory }
+}
+
+const NO_CONNECTION: &str = "there is no connection that could break";
+const NO_TRANSACTION: &str = "no append is ever open: each ends before the next begins";
+const NO_READ_MODEL: &str = "there is no database for a read model";
+const NO_OTHER_PROCESS: &str = "hints do not leave the process";
+
+#[rustfmt::skip]
+const BESIDE: &[Beside] = &[
+    beside(21, "ambiguous::an_append_that_is_recognised_learns_its_outcome_wherever_it_was_cut", NO_CONNECTION),
+    beside(33, "statements::every_statement_has_the_plan_its_header_promises", "there are no plans"),
+    beside(33, "optional_indexes::each_optional_index_serves_its_filter_and_two_of_them_without_a_sort", "there are no plans"),
+    beside(44, "stress::whatever_writers_do_every_committed_event_is_delivered_once_and_in_order", NO_TRANSACTION),
+    beside(54, "slot_crash::a_crash_in_the_middle_of_a_batch_applies_every_event_once_and_keys_in_order", NO_READ_MODEL),
+    beside(62, "subscription::a_stream_whose_events_go_while_it_is_read_stops_nobody", "events do not go"),
+    beside(66, "wakeup::events_appended_while_the_listener_is_cut_off_arrive_without_another_append", NO_OTHER_PROCESS),
+    beside(67, "wakeup_network::an_event_between_the_first_read_and_listen_arrives", NO_OTHER_PROCESS),
+    beside(68, "wakeup::without_notify_a_reader_polls", NO_OTHER_PROCESS),
+    beside(68, "wakeup_network::where_listen_never_delivers_a_reader_polls", NO_OTHER_PROCESS),
+    beside(69, "subscription::a_hint_that_comes_before_its_event_can_be_read_does_not_hide_it", NO_TRANSACTION),
+    beside(70, "wakeup_network::a_connection_that_falls_silent_without_closing_is_noticed_and_replaced", NO_OTHER_PROCESS),
+    beside(71, "wakeup_network::ten_thousand_notifications_cost_a_reader_far_fewer_looks_and_no_event", NO_OTHER_PROCESS),
+    beside(72, "wakeup_network::notifications_of_another_log_wake_nobody", NO_OTHER_PROCESS),
+];
+
+/// Promises that nothing holds yet, each with what is missing. It goes from here when it gets its case or its test.
+const OPEN: &[(u16, &str)] =
+    &[(45, "a log that was restored does not notice it"), (46, "a standby can read no head")];
+
+/// Promises that something broken has to break before anybody believes the test of them.
+const BROKEN: [std::ops::RangeInclusive<u16>; 7] =
+    [9..=9, 13..=13, 34..=46, 54..=54, 55..=55, 57..=58, 66..=69];
+
+/// Where something broken is noticed by a test beside the suite.
+#[rustfmt::skip]
+const NOTICED_BESIDE: &[(u16, &str)] = &[
+    (66, "wakeup_notices_broken_readers::a_reader_that_does_not_look_when_it_listens_again_is_noticed"),
+    (67, "wakeup_notices_broken_readers::a_reader_that_does_not_look_when_it_listens_first_is_noticed"),
+    (68, "wakeup_notices_broken_readers::a_reader_that_does_not_poll_is_noticed"),
+    (69, "wakeup_notices_broken_readers::a_reader_that_takes_a_hint_for_its_event_is_noticed"),
+    (44, "fence::without_the_fence_the_late_writer_is_lost"),
+];
+
+fn is_open(number: u16) -> bool {
+    OPEN.iter().any(|(open, _)| *open == number)
+}
+
+/// What is expected in one cell.
+enum Cell {
+    Ran(String),
+    Excused,
+}
+
+/// A line of the matrix: a promise, the test of the store in memory, the test of the store in PostgreSQL.
+struct Line {
+    number: u16,
+    promise: &'static str,
+    memory: Cell,
+    postgres: String,
+}
+
+fn lines() -> Vec<Line> {
+    let in_memory = sources_of("conformance_memory");
+    let suite = CASES.iter().map(|case| Line {
+        number: case.number,
+        promise: case.name,
+        memory: if in_memory.contains(&format!(" {}: n/a", case.name)) {
+            Cell::Excused
+        } else {
+            Cell::Ran(format!("conformance_memory::{}", case.name))
+        },
+        postgres: format!("conformance_postgres::{}", case.name),
+    });
+    let beside = BESIDE.iter().map(|beside| Line {
+        number: beside.number,
+        promise: beside.test.rsplit("::").next().unwrap_or(beside.test),
+        memory: Cell::Excused,
+        postgres: beside.test.to_owned(),
+    });
+    let mut lines: Vec<Line> = suite.chain(beside).collect();
+    lines.sort_by_key(|line| line.number);
+    lines
+}
+
+/// The sources of a module of these tests, which is a file or a folder.
+fn sources_of(module: &str) -> String {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let mut files: Vec<PathBuf> = vec![tests.join(format!("{module}.rs"))];
+    if let Ok(folder) = fs::read_dir(tests.join(module)) {
+        files.extend(folder.filter_map(|entry| Some(entry.ok()?.path())));
+    }
+    files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect()
+}
+
+fn exists(test: &str) -> bool {
+    let (module, name) = test.split_once("::").unwrap_or_default();
+    let name = name.rsplit("::").next().unwrap_or_default();
+    let source = sources_of(module);
+    source.contains(&format!("fn {name}("))
+}
+
+#[test]
+fn every_promise_has_a_case_or_a_test_and_a_reason_where_it_has_none() {
+    let held: BTreeSet<u16> = lines().iter().map(|line| line.number).collect();
+    let is_missing = |number: &u16| !held.contains(number) && !is_open(*number);
+    let missing: Vec<u16> = PROMISED.into_iter().flatten().filter(is_missing).collect();
+    let closed: Vec<u16> =
+        OPEN.iter().map(|(number, _)| *number).filter(|number| held.contains(number)).collect();
+    let gone: Vec<&str> = BESIDE.iter().map(|beside| beside.test).filter(|test| !exists(test)).collect();
+    let unexcused = BESIDE.iter().filter(|beside| beside.not_in_memory.is_empty()).count();
+
+    assert_eq!(missing, [0; 0], "promises without a case");
+    assert_eq!(closed, [0; 0], "promises that are not open any more");
+    assert_eq!(gone, [""; 0], "tests that do not exist");
+    assert_eq!(unexcused, 0);
+}
+
+#[test]
+fn every_promise_that_is_easily_broken_is_broken_by_something_that_is_noticed() {
+    let notices = ["conformance_notices_broken_stores", "conformance_notices_broken_readers"];
+    let notices: String = notices.into_iter().map(sources_of).collect();
+    let by_case = CASES.iter().filter(|case| {
+        notices.contains(&format!("        {},", case.name)) || notices.contains(&format!("[{}]", case.name))
+    });
+    let mut noticed: BTreeSet<u16> = by_case.map(|case| case.number).collect();
+    for (number, test) in NOTICED_BESIDE {
+        assert!(exists(test), "{test} does not exist");
+        noticed.insert(*number);
+    }
+
+    let is_missing = |number: &u16| !noticed.contains(number) && !is_open(*number);
+    let missing: Vec<u16> = BROKEN.into_iter().flatten().filter(is_missing).collect();
+
+    assert_eq!(missing, [0; 0], "promises that nothing broken breaks");
+}
+
+#[test]
+fn no_cell_of_the_matrix_is_missing() -> TestResult {
+    let (Ok(folder), Ok(servers)) = (env::var(FOLDER), env::var(SERVERS)) else {
+        println!("not asked for: {FOLDER} and {SERVERS} say what ran, and where it had to");
+        return Ok(());
+    };
+    let servers: Vec<&str> = servers.split_whitespace().collect();
+    let ran =
+        |column: &str, test: &str| Path::new(&folder).join(column).join(test.replace("::", ".")).exists();
+    let (mut told, mut missing, mut cells, mut excused) = (String::new(), Vec::new(), 0, 0);
+    for Line { number, promise, memory, postgres } in lines() {
+        let mut cell = |column: &str, test: &str| {
+            cells += 1;
+            if ran(column, test) {
+                return "ran";
+            }
+            missing.push(format!("{number} {test} on {column}"));
+            "MISSING"
+        };
+        let in_memory = match &memory {
+            Cell::Ran(test) => cell("memory", test),
+            Cell::Excused => {
+                excused += 1;
+                "n/a"
+            }
+        };
+        write!(told, "{number:>3}  {promise:<95}  memory {in_memory:<8}")?;
+        for server in &servers {
+            write!(told, " PostgreSQL {server} {:<8}", cell(server, &postgres))?;
+        }
+        told.push('\n');
+    }
+    for (number, missing) in OPEN {
+        writeln!(told, "{number:>3}  open: {missing}")?;
+    }
+    println!("{told}\n{cells} cells ran, {excused} are excused, {} are missing", missing.len());
+
+    assert_eq!(missing, [""; 0]);
+    assert!(cells > 100 * servers.len(), "only {cells} cells on {servers:?}");
+    Ok(())
+}
