@@ -45,6 +45,10 @@ doc:
 bench *arguments:
     cargo bench {{ arguments }}
 
+# A stream of a million events, replayed in bounded memory; fails where it takes more than 100 MiB
+replay-memory:
+    cargo bench --bench log -- replay-memory
+
 # The operator command line, such as `just annals stream ls`
 annals *arguments:
     cargo run --quiet -p annals-admin -- {{ arguments }}

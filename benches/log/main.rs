@@ -91,6 +91,7 @@ async fn run(options: Options) -> Outcome {
     }
     scenario::read::run(&bench).await?;
     scenario::live::run(&bench).await?;
+    scenario::command::run(&bench).await?;
     let mut skipped = 0;
     for &connections in &bench.options.connections {
         skipped += pgbench::run(&bench, connections).await?;

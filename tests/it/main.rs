@@ -1,6 +1,7 @@
 //! The integration tests: a file per promise, a database per test.
 
 mod aggregate_state;
+mod aggregate_statements;
 mod aggregate_transaction;
 mod ambiguous;
 mod ambiguous_crash;
