@@ -2,11 +2,15 @@
 
 use annals_devdb::{DatabaseError, StartError, StopError};
 use annals_eventstore::postgres::{
-    ConnectError, IndexError, InvalidConnectOptions, InvalidSchemaName, MigrateError, OpenError, SchemaFault,
+    ConnectError, ConnectFault, IndexError, InvalidConnectOptions, InvalidSchemaName, MigrateError,
+    OpenError, SchemaFault,
 };
 use annals_eventstore::{AppendError, ExpectedVersion, InvalidPayload, ReadError};
 
 use crate::exit::{Exit, Failure};
+
+/// What to do where a pooler stands in the way.
+const SAY_POOLER: &str = "give --pooler, or set ANNALS_POOLER=on";
 
 impl From<AppendError> for Failure {
     fn from(error: AppendError) -> Self {
@@ -20,6 +24,7 @@ impl From<AppendError> for Failure {
             | AppendError::InvalidPayload { .. }
             | AppendError::Malformed(_) => (Exit::Usage, "nothing was written".to_owned()),
             AppendError::Serialization(..) => (Exit::TryAgain, "nothing was written; try again".to_owned()),
+            AppendError::NeedsPoolerMode(_) => (Exit::Usage, format!("nothing was written; {SAY_POOLER}")),
             AppendError::Unavailable(_) => {
                 (Exit::Unavailable, "nothing was written; try again when the database answers".to_owned())
             }
@@ -61,6 +66,7 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         let exit = match &error {
             ReadError::StreamNotFound(_) | ReadError::StreamDeleted(_) => Exit::NotFound,
+            ReadError::NeedsPoolerMode(_) => return Self::new(Exit::Usage, error).advise(SAY_POOLER),
             ReadError::Unavailable(_) => Exit::Unavailable,
             _ => Exit::Failed,
         };
@@ -73,6 +79,7 @@ impl From<OpenError> for Failure {
         match error {
             OpenError::Schema(error) => error.into(),
             OpenError::Options(error) => error.into(),
+            OpenError::NeedsPoolerMode(_) => Self::new(Exit::Usage, error).advise(SAY_POOLER),
             OpenError::Unavailable(_) => Self::new(Exit::Unavailable, error),
             other => Self::failed(other),
         }
@@ -119,8 +126,16 @@ macro_rules! always {
     };
 }
 
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        match error.fault {
+            ConnectFault::NeedsPoolerMode(_) => Self::new(Exit::Usage, error).advise(SAY_POOLER),
+            _ => Self::new(Exit::Unavailable, error),
+        }
+    }
+}
+
 always! {
-    ConnectError => Unavailable,
     StartError => Unavailable,
     DatabaseError => Unavailable,
     StopError => Failed,

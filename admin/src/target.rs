@@ -4,6 +4,8 @@ use annals_devdb::{Environment, Profile, Server};
 use annals_eventstore::PostgresStore;
 use annals_eventstore::postgres::{ConnectOptions, OpenError, SchemaName, StoreConfig};
 
+use clap::builder::BoolishValueParser;
+
 use crate::exit::Failure;
 use crate::output::say;
 
@@ -20,6 +22,9 @@ pub(crate) struct TargetArgs {
     /// Where to listen for wake-ups, when a pooler stands before the database.
     #[arg(long, global = true, value_name = "URL", env = "DATABASE_DIRECT_URL", hide_env_values = true)]
     direct_url: Option<String>,
+    /// A pooler in transaction mode stands before the database.
+    #[arg(long, global = true, env = "ANNALS_POOLER", value_parser = BoolishValueParser::new())]
+    pooler: bool,
     /// The schema of the log [default: annals].
     #[arg(long, global = true, value_name = "NAME", env = "ANNALS_SCHEMA")]
     schema: Option<String>,
@@ -29,7 +34,9 @@ impl TargetArgs {
     /// Returns how to reach the database; starts the development server when nothing else is said.
     pub(crate) async fn connect_options(&self) -> Result<ConnectOptions, Failure> {
         if let Some(url) = given(&self.database_url) {
-            return Ok(ConnectOptions::parse(url)?);
+            let options = ConnectOptions::parse(url)?;
+            let pooled = self.pooler || options.is_pooled();
+            return Ok(options.behind_pooler(pooled));
         }
         let environment = Environment { database_url: None, ..Environment::read() };
         let server = Server::shared_in(Profile::Durable, &environment).await?;

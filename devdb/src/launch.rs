@@ -115,6 +115,16 @@ impl Launch {
     }
 }
 
+/// Returns a command that runs a program as PostgreSQL is run here, never as root: from `/`, with little of our
+/// environment and without input. For programs beside a server that refuse root too, such as a pooler.
+///
+/// # Errors
+///
+/// [`StartError::Root`] when this is root and no way to give it up works.
+pub fn unprivileged(program: impl AsRef<Path>) -> Result<Command, StartError> {
+    Ok(Launch::of_this_process()?.command(program.as_ref()))
+}
+
 fn probe() -> Result<Launch, Vec<Attempt>> {
     if uid() != 0 {
         return Ok(Launch::Direct);

@@ -87,6 +87,7 @@ pub use binaries::Binaries;
 pub use database_error::DatabaseError;
 pub use database_url::DatabaseUrl;
 pub use environment::{BinariesChoice, Environment};
+pub use launch::unprivileged;
 pub use private_server::PrivateServer;
 pub use profile::Profile;
 pub use server::Server;

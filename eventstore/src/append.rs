@@ -182,6 +182,12 @@ pub enum AppendError {
     /// The storage could not be reached; nothing was written. Try again later.
     #[error("event store is not available")]
     Unavailable(#[source] StorageError),
+    /// A pooler gave the statement to a session of the server that does not know it, or knows another by its name;
+    /// nothing was written. Turn the pooler mode on: `pooler=transaction` in the connection string.
+    #[error(
+        "a pooler in transaction mode stands before the database; turn the pooler mode on (pooler=transaction)"
+    )]
+    NeedsPoolerMode(#[source] StorageError),
     /// The connection broke before the append was answered: the events may be there. Retry with the same
     /// idempotency key or, at `NoStream` or an exact version, the same events: what is stored already is not
     /// stored twice. The PostgreSQL store has done so for some seconds before it says this.
@@ -213,6 +219,7 @@ impl AppendError {
             Self::Malformed(told) => Self::Malformed(told.clone()),
             Self::Serialization(stream, _) => Self::Serialization(stream.clone(), cause()),
             Self::NeedsRepair(told) => Self::NeedsRepair(told.clone()),
+            Self::NeedsPoolerMode(_) => Self::NeedsPoolerMode(cause()),
             Self::Unavailable(_) => Self::Unavailable(cause()),
             Self::OutcomeUnknown(stream, _) => Self::OutcomeUnknown(stream.clone(), cause()),
             Self::Storage(stream, _) => Self::Storage(stream.clone(), cause()),

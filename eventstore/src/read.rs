@@ -222,6 +222,12 @@ pub enum ReadError {
     /// READ COMMITTED.
     #[error("the log is read in READ COMMITTED only")]
     WrongIsolation(#[source] StorageError),
+    /// A pooler gave the statement to a session of the server that does not know it, or knows another by its name.
+    /// Turn the pooler mode on: `pooler=transaction` in the connection string.
+    #[error(
+        "a pooler in transaction mode stands before the database; turn the pooler mode on (pooler=transaction)"
+    )]
+    NeedsPoolerMode(#[source] StorageError),
     /// The storage could not be reached. Try again later.
     #[error("event store is not available")]
     Unavailable(#[source] StorageError),

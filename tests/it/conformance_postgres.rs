@@ -30,8 +30,10 @@ impl SqlHarness for TestDb {
     }
 }
 
-conformance_suite! {
-    harness: async { TestDb::fresh().await.expect("a database for the test") },
+/// The table of every store in PostgreSQL, whatever stands before it.
+macro_rules! suite_of_postgres {
+    ($($harness:tt)*) => { conformance_suite! {
+    $($harness)*
     cells: {
         1 the_first_event_of_a_new_stream_has_version_one,
         2 events_of_one_append_get_consecutive_versions,
@@ -142,4 +144,10 @@ conformance_suite! {
         84 a_snapshot_of_another_kind_or_shape_is_passed_over,
         84 old_snapshots_are_pruned_and_impossible_ones_refused,
     }
+    } };
+}
+pub(crate) use suite_of_postgres;
+
+suite_of_postgres! {
+    harness: async { TestDb::fresh().await.expect("a database for the test") },
 }

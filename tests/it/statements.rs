@@ -1,7 +1,7 @@
 //! Every statement of the adapter prepares, and its plan is the one its header promises.
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::statements;
+use annals_eventstore::postgres::{parameter_types, statements};
 use tokio_postgres::Client;
 
 use crate::support::TestDb;
@@ -89,5 +89,22 @@ async fn every_header_tells_its_parameters() -> TestResult {
             .count();
         assert_eq!(told, parameters, "{name}.sql");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_header_gives_the_parameters_the_types_that_the_server_finds() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let client = db.connect().await?;
+
+    let mut compared = 0;
+    for (name, sql) in statements() {
+        let found = client.prepare(sql).await?.params().to_vec();
+        assert_eq!(parameter_types(sql), found, "{name}");
+        compared += found.len();
+    }
+
+    println!("statements: {compared} parameters compared");
+    assert!(compared > 0);
     Ok(())
 }

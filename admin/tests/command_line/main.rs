@@ -2,6 +2,7 @@
 
 mod append;
 mod dev;
+mod pooler;
 mod refusals;
 mod schema;
 mod show;

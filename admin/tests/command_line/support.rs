@@ -15,8 +15,9 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Variables that would tell the binary something else than the test does.
-const UNSET: [&str; 7] = [
+const UNSET: [&str; 8] = [
     "ANNALS_LOG",
+    "ANNALS_POOLER",
     "ANNALS_SCHEMA",
     "DATABASE_DIRECT_URL",
     "DATABASE_URL",

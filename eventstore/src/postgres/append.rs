@@ -9,12 +9,14 @@
 //! Leaves to others: asking again after a lost connection (`resolve`), waking subscribers (`wake`).
 
 use deadpool_postgres::Client;
-use tokio_postgres::{GenericClient, Row, Statement, Transaction};
+use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::append_event::{self, lone_event};
 use super::fault::{Attempt, append_error, find_error, unprepared_append};
 use super::json::JsonText;
+use super::send::Ready;
+use super::session::Session;
 use super::statements::Statements;
 use crate::append::{Append, AppendError, Appended};
 use crate::event::NewEvent;
@@ -25,17 +27,17 @@ use crate::version::Version;
 
 /// Appends in a transaction of its own.
 pub(super) async fn append(
+    session: &Session,
     client: &Client,
-    statements: &Statements,
     append: &Append,
 ) -> Result<Appended, AppendError> {
     if let Some(event) = lone_event(append) {
-        let statement = append_event::statement_for(append, statements);
-        let statement = client.prepare_cached(statement).await.map_err(unprepared_append)?;
-        return append_event::send(&***client, &statement, append, event).await;
+        let statement = append_event::statement_for(append, &session.statements);
+        let ready = session.manner.ready(client, statement).await.map_err(unprepared_append)?;
+        return append_event::send(&ready, append, event).await;
     }
-    let statement = client.prepare_cached(&statements.append).await.map_err(unprepared_append)?;
-    send(&***client, &statement, append).await
+    let ready = session.manner.ready(client, &session.statements.append).await.map_err(unprepared_append)?;
+    send(&ready, append).await
 }
 
 /// Appends in a caller's transaction.
@@ -46,22 +48,21 @@ pub(super) async fn append_in(
 ) -> Result<Appended, AppendError> {
     if let Some(event) = lone_event(append) {
         let statement = append_event::statement_for(append, statements);
-        let statement = transaction.prepare(statement).await.map_err(unprepared_append)?;
-        return append_event::send(transaction, &statement, append, event).await;
+        return append_event::send(&Ready::Within(transaction, statement), append, event).await;
     }
-    let statement = transaction.prepare(&statements.append).await.map_err(unprepared_append)?;
-    send(transaction, &statement, append).await
+    send(&Ready::Within(transaction, &statements.append), append).await
 }
 
 /// Finds the receipt of an append that was stored under a key.
 pub(super) async fn find_append(
+    session: &Session,
     client: &Client,
-    statements: &Statements,
     key: IdempotencyKey,
     fingerprint: Option<Fingerprint>,
 ) -> Result<Option<Appended>, AppendError> {
-    let statement = client.prepare_cached(&statements.find_append).await.map_err(unprepared_append)?;
-    find(&***client, &statement, key, fingerprint).await
+    let ready =
+        session.manner.ready(client, &session.statements.find_append).await.map_err(unprepared_append)?;
+    find(&ready, key, fingerprint).await
 }
 
 /// As [`find_append`], in a caller's transaction.
@@ -71,52 +72,42 @@ pub(super) async fn find_append_in(
     key: IdempotencyKey,
     fingerprint: Option<Fingerprint>,
 ) -> Result<Option<Appended>, AppendError> {
-    let statement = transaction.prepare(&statements.find_append).await.map_err(unprepared_append)?;
-    find(transaction, &statement, key, fingerprint).await
+    find(&Ready::Within(transaction, &statements.find_append), key, fingerprint).await
 }
 
 async fn find(
-    client: &impl GenericClient,
-    statement: &Statement,
+    statement: &Ready<'_>,
     key: IdempotencyKey,
     fingerprint: Option<Fingerprint>,
 ) -> Result<Option<Appended>, AppendError> {
     let fingerprint = fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
-    let rows = client.query(statement, &[&key.as_uuid(), &fingerprint]).await;
+    let rows = statement.query(&[&key.as_uuid(), &fingerprint]).await;
     rows.and_then(|rows| rows.first().map(|row| receipt(row, 0)).transpose())
         .map_err(|error| find_error(key, error))
 }
 
 /// Sends one append and waits for its end.
-async fn send(
-    client: &impl GenericClient,
-    statement: &Statement,
-    append: &Append,
-) -> Result<Appended, AppendError> {
+async fn send(statement: &Ready<'_>, append: &Append) -> Result<Appended, AppendError> {
     let metadata = EventColumns::metadata_of(&append.events)?;
     let events = EventColumns::of(&append.events, &metadata);
     let key = append.key.map(IdempotencyKey::as_uuid);
     let fingerprint = append.fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
 
     // `query` reads to the end: a row can arrive and the commit behind it still fail.
-    let rows = client
-        .query(
-            statement,
-            &[
-                &append.stream.as_str(),
-                &append.expected.as_sql(),
-                &events.ids,
-                &events.types,
-                &events.schema_versions,
-                &events.data,
-                &events.metadata,
-                &key,
-                &fingerprint,
-            ],
-        )
-        .await
-        .and_then(|rows| rows.first().map(|row| receipt(row, 0)).transpose());
-    match rows {
+    let rows = statement
+        .query(&[
+            &append.stream.as_str(),
+            &append.expected.as_sql(),
+            &events.ids,
+            &events.types,
+            &events.schema_versions,
+            &events.data,
+            &events.metadata,
+            &key,
+            &fingerprint,
+        ])
+        .await;
+    match rows.and_then(|rows| rows.first().map(|row| receipt(row, 0)).transpose()) {
         Ok(Some(receipt)) => Ok(receipt),
         Ok(None) => Err(AppendError::Malformed("the append function gave no receipt".to_owned())),
         Err(error) => {

@@ -1,12 +1,13 @@
 //! The append of one event without a key, which most appends are: the promises of `append`, in statements of its
 //! own that cost the server a third less.
 
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{GenericClient, Row, Statement};
 
 use super::fault::{Attempt, append_error};
 use super::json::JsonText;
-use super::statements::Statements;
+use super::send::Ready;
+use super::statements::{Statement, Statements};
 use crate::append::{Append, AppendError, Appended};
 use crate::event::NewEvent;
 use crate::position::GlobalPosition;
@@ -21,7 +22,7 @@ pub(super) fn lone_event(append: &Append) -> Option<&NewEvent> {
 }
 
 /// Returns the statement that appends one event.
-pub(super) fn statement_for<'a>(append: &Append, statements: &'a Statements) -> &'a str {
+pub(super) fn statement_for<'a>(append: &Append, statements: &'a Statements) -> &'a Statement {
     if begins_a_stream(append) { &statements.append_first_event } else { &statements.append_event }
 }
 
@@ -31,8 +32,7 @@ fn begins_a_stream(append: &Append) -> bool {
 
 /// Sends the append of one event and waits for its end.
 pub(super) async fn send(
-    client: &impl GenericClient,
-    statement: &Statement,
+    statement: &Ready<'_>,
     append: &Append,
     event: &NewEvent,
 ) -> Result<Appended, AppendError> {
@@ -50,11 +50,15 @@ pub(super) async fn send(
     ];
     let parameters = if begins_a_stream(append) { &parameters[..6] } else { &parameters[..] };
     // It reads to the end: a row can arrive and the commit behind it still fail.
-    let row = client.query_one(statement, parameters).await;
-    row.and_then(|row| receipt(&row)).map_err(|error| {
-        let attempt = Attempt { stream: &append.stream, expected: append.expected, key: None };
-        append_error(&attempt, error)
-    })
+    let rows = statement.query(parameters).await;
+    match rows.and_then(|rows| rows.first().map(receipt).transpose()) {
+        Ok(Some(receipt)) => Ok(receipt),
+        Ok(None) => Err(AppendError::Malformed("the append function gave no receipt".to_owned())),
+        Err(error) => {
+            let attempt = Attempt { stream: &append.stream, expected: append.expected, key: None };
+            Err(append_error(&attempt, error))
+        }
+    }
 }
 
 /// Reads version, position, and whether the event was there before.

@@ -3,10 +3,11 @@
 //! Guarantees and leaves to others what `append` does.
 
 use deadpool_postgres::Client;
-use tokio_postgres::{GenericClient, Row, Statement, Transaction};
+use tokio_postgres::{Row, Transaction};
 
 use super::append::{EventColumns, receipt};
 use super::fault::{Attempt, append_error, cancel_error, find_error, unprepared_append, unsent_append};
+use super::send::Ready;
 use super::session::Session;
 use super::statements::Statements;
 use crate::append::AppendError;
@@ -16,12 +17,13 @@ use crate::stream::StreamName;
 
 /// Appends in a transaction of its own.
 pub(super) async fn append_many(
+    session: &Session,
     client: &Client,
-    statements: &Statements,
     append: &AppendMany,
 ) -> Result<AppendedMany, AppendError> {
-    let statement = client.prepare_cached(&statements.append_many).await.map_err(unprepared_append)?;
-    send(&***client, &statement, append).await
+    let ready =
+        session.manner.ready(client, &session.statements.append_many).await.map_err(unprepared_append)?;
+    send(&ready, append).await
 }
 
 /// Appends in a caller's transaction.
@@ -30,8 +32,7 @@ pub(super) async fn append_many_in(
     statements: &Statements,
     append: &AppendMany,
 ) -> Result<AppendedMany, AppendError> {
-    let statement = transaction.prepare(&statements.append_many).await.map_err(unprepared_append)?;
-    send(transaction, &statement, append).await
+    send(&Ready::Within(transaction, &statements.append_many), append).await
 }
 
 /// Finds the receipts of an append that was stored under a key.
@@ -41,10 +42,9 @@ pub(super) async fn find_append_many(
     fingerprint: Option<Fingerprint>,
 ) -> Result<Option<AppendedMany>, AppendError> {
     let client = session.client().await.map_err(unsent_append)?;
-    let statement =
-        client.prepare_cached(&session.statements.find_append_many).await.map_err(unprepared_append)?;
     let fingerprint = fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
-    let rows = client.query(&statement, &[&key.as_uuid(), &fingerprint]).await;
+    let find = &session.statements.find_append_many;
+    let rows = session.manner.query(&client, find, &[&key.as_uuid(), &fingerprint]).await;
     let found = rows.and_then(|rows| receipts(&rows)).map_err(|error| find_error(key, error))?;
     Ok((!found.streams.is_empty()).then_some(found))
 }
@@ -54,13 +54,8 @@ pub(super) async fn find_append_many(
 pub(super) async fn cancel_key(session: &Session, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
     let close = || async {
         let client = session.client().await.map_err(unsent_append)?;
-        let statement =
-            client.prepare_cached(&session.statements.close_key).await.map_err(unprepared_append)?;
-        client
-            .query(&statement, &[&key.as_uuid()])
-            .await
-            .and_then(|rows| receipts(&rows))
-            .map_err(cancel_error)
+        let rows = session.manner.query(&client, &session.statements.close_key, &[&key.as_uuid()]).await;
+        rows.and_then(|rows| receipts(&rows)).map_err(cancel_error)
     };
     let stored = match close().await {
         Err(AppendError::Unavailable(_)) => close().await?,
@@ -70,11 +65,7 @@ pub(super) async fn cancel_key(session: &Session, key: IdempotencyKey) -> Result
 }
 
 /// Sends one append and waits for its end.
-async fn send(
-    client: &impl GenericClient,
-    statement: &Statement,
-    append: &AppendMany,
-) -> Result<AppendedMany, AppendError> {
+async fn send(statement: &Ready<'_>, append: &AppendMany) -> Result<AppendedMany, AppendError> {
     let names: Vec<&str> = append.streams.iter().map(|part| part.stream.as_str()).collect();
     let expected: Vec<i64> = append.streams.iter().map(|part| part.expected.as_sql()).collect();
     let counts: Vec<i32> = append.streams.iter().map(|part| count(part.events.len())).collect();
@@ -83,22 +74,19 @@ async fn send(
     let key = append.key.map(IdempotencyKey::as_uuid);
     let fingerprint = append.fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
 
-    let rows = client
-        .query(
-            statement,
-            &[
-                &names,
-                &expected,
-                &counts,
-                &events.ids,
-                &events.types,
-                &events.schema_versions,
-                &events.data,
-                &events.metadata,
-                &key,
-                &fingerprint,
-            ],
-        )
+    let rows = statement
+        .query(&[
+            &names,
+            &expected,
+            &counts,
+            &events.ids,
+            &events.types,
+            &events.schema_versions,
+            &events.data,
+            &events.metadata,
+            &key,
+            &fingerprint,
+        ])
         .await;
     rows.and_then(|rows| receipts(&rows)).map_err(|error| {
         let first = &append.streams[0];

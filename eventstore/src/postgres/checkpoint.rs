@@ -10,6 +10,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Transaction};
 
 use super::fault::is_transient;
+use super::send::{Manner, execute_within};
 use super::statements::Statements;
 use super::store::PostgresStore;
 use crate::checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
@@ -33,6 +34,7 @@ pub struct ClaimedCheckpoint {
     epoch: LeaseEpoch,
     checkpoint: Checkpoint,
     statements: Arc<Statements>,
+    manner: Manner,
 }
 
 impl CheckpointError {
@@ -80,6 +82,7 @@ impl ClaimedCheckpoint {
     /// # Errors
     ///
     /// [`CheckpointError::Diverged`] when it belongs to another log, or a fault of the database.
+    #[expect(clippy::missing_panics_doc, reason = "an upsert gives its row")]
     pub async fn claim(
         store: &PostgresStore,
         read_models: &Pool,
@@ -87,20 +90,17 @@ impl ClaimedCheckpoint {
         partition: Partition,
     ) -> Result<Self, CheckpointError> {
         let client = read_models.get().await?;
-        let statements = Arc::clone(store.statements());
-        let statement = client.prepare_cached(&statements.claim_checkpoint).await?;
-        let row = client
-            .query_one(
-                &statement,
-                &[&consumer.name, &consumer.version, &i32::from(partition.0), &store.lineage().0],
-            )
-            .await?;
-        let checkpoint = checkpoint(&row)?;
+        let (statements, manner) = (Arc::clone(store.statements()), store.manner());
+        let slot: [&(dyn ToSql + Sync); 4] =
+            [&consumer.name, &consumer.version, &i32::from(partition.0), &store.lineage().0];
+        let rows = manner.query(&client, &statements.claim_checkpoint, &slot).await?;
+        let row = rows.first().expect("a checkpoint is begun where there is none");
+        let checkpoint = checkpoint(row)?;
         if checkpoint.lineage != store.lineage() {
             let (consumer, log) = (consumer.name, store.lineage());
             return Err(CheckpointError::Diverged { consumer, checkpoint: checkpoint.lineage, log });
         }
-        Ok(Self { consumer, partition, epoch: LeaseEpoch(row.try_get(3)?), checkpoint, statements })
+        Ok(Self { consumer, partition, epoch: LeaseEpoch(row.try_get(3)?), checkpoint, statements, manner })
     }
 
     /// Returns how far the consumer has come.
@@ -134,20 +134,20 @@ impl ClaimedCheckpoint {
         to: GlobalPosition,
         event_id: Option<EventId>,
     ) -> Result<Checkpoint, CheckpointError> {
-        let changed = transaction
-            .execute(
-                &*self.statements.advance_checkpoint,
-                &[
-                    &self.consumer.name,
-                    &self.consumer.version,
-                    &i32::from(self.partition.0),
-                    &self.epoch.0,
-                    &i64::from(self.checkpoint.position),
-                    &i64::from(to),
-                    &event_id.map(EventId::as_uuid),
-                ],
-            )
-            .await?;
+        let changed = execute_within(
+            transaction,
+            &self.statements.advance_checkpoint,
+            &[
+                &self.consumer.name,
+                &self.consumer.version,
+                &i32::from(self.partition.0),
+                &self.epoch.0,
+                &i64::from(self.checkpoint.position),
+                &i64::from(to),
+                &event_id.map(EventId::as_uuid),
+            ],
+        )
+        .await?;
         if changed == 0 {
             return Err(CheckpointError::TakenOver { consumer: self.consumer.name.clone() });
         }
@@ -165,14 +165,14 @@ impl ClaimedCheckpoint {
     ///
     /// [`CheckpointError::TakenOver`] when another owner came; nothing was changed then.
     pub async fn forget(self, read_models: &Pool) -> Result<(), CheckpointError> {
-        let client = read_models.get().await?;
-        let statement = client.prepare_cached(&self.statements.forget_checkpoint).await?;
+        let mut client = read_models.get().await?;
+        let transaction = client.transaction().await?;
         let key: [&(dyn ToSql + Sync); 4] =
             [&self.consumer.name, &self.consumer.version, &i32::from(self.partition.0), &self.epoch.0];
-        match client.execute(&statement, &key).await? {
-            0 => Err(CheckpointError::TakenOver { consumer: self.consumer.name }),
-            _ => Ok(()),
+        if execute_within(&transaction, &self.statements.forget_checkpoint, &key).await? == 0 {
+            return Err(CheckpointError::TakenOver { consumer: self.consumer.name });
         }
+        Ok(transaction.commit().await?)
     }
 
     /// Reads the checkpoint again, after a commit whose outcome is unknown.
@@ -184,10 +184,11 @@ impl ClaimedCheckpoint {
         let client = read_models.get().await?;
         let key: [&(dyn ToSql + Sync); 4] =
             [&self.consumer.name, &self.consumer.version, &i32::from(self.partition.0), &self.epoch.0];
-        let Some(row) = client.query_opt(&*self.statements.reload_checkpoint, &key).await? else {
+        let rows = self.manner.query(&client, &self.statements.reload_checkpoint, &key).await?;
+        let Some(row) = rows.first() else {
             return Err(CheckpointError::TakenOver { consumer: self.consumer.name.clone() });
         };
-        self.checkpoint = checkpoint(&row)?;
+        self.checkpoint = checkpoint(row)?;
         Ok(())
     }
 }

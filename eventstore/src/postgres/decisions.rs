@@ -3,11 +3,12 @@
 //! Guarantees and leaves to others what `append` does.
 
 use deadpool_postgres::Client;
-use tokio_postgres::{GenericClient, Row, Statement, Transaction};
+use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::append::{EventColumns, receipt};
 use super::fault::{Attempt, append_error, read_error, unprepared_append, unsent_read};
+use super::send::Ready;
 use super::session::Session;
 use super::statements::Statements;
 use crate::append::AppendError;
@@ -20,12 +21,13 @@ use crate::version::ExpectedVersion;
 
 /// Appends in a transaction of its own.
 pub(super) async fn append_decisions(
+    session: &Session,
     client: &Client,
-    statements: &Statements,
     append: &AppendDecisions,
 ) -> Result<AppendedDecisions, AppendError> {
-    let statement = client.prepare_cached(&statements.append_decisions).await.map_err(unprepared_append)?;
-    send(&***client, &statement, append).await
+    let statement = &session.statements.append_decisions;
+    let ready = session.manner.ready(client, statement).await.map_err(unprepared_append)?;
+    send(&ready, append).await
 }
 
 /// Appends in a caller's transaction.
@@ -34,15 +36,10 @@ pub(super) async fn append_decisions_in(
     statements: &Statements,
     append: &AppendDecisions,
 ) -> Result<AppendedDecisions, AppendError> {
-    let statement = transaction.prepare(&statements.append_decisions).await.map_err(unprepared_append)?;
-    send(transaction, &statement, append).await
+    send(&Ready::Within(transaction, &statements.append_decisions), append).await
 }
 
-async fn send(
-    client: &impl GenericClient,
-    statement: &Statement,
-    append: &AppendDecisions,
-) -> Result<AppendedDecisions, AppendError> {
+async fn send(statement: &Ready<'_>, append: &AppendDecisions) -> Result<AppendedDecisions, AppendError> {
     let metadata = EventColumns::metadata_of(append.events())?;
     let events = EventColumns::of(append.events(), &metadata);
     let decisions = &append.decisions;
@@ -60,26 +57,23 @@ async fn send(
     let taken: Vec<bool> = claims.values().map(|effect| effect.taken).collect();
     let held: Vec<bool> = claims.values().map(|effect| effect.held).collect();
 
-    let rows = client
-        .query(
-            statement,
-            &[
-                &append.stream.as_str(),
-                &append.expected.get(),
-                &events.ids,
-                &events.types,
-                &events.schema_versions,
-                &events.data,
-                &events.metadata,
-                &counts,
-                &keys,
-                &fingerprints,
-                &spaces,
-                &values,
-                &taken,
-                &held,
-            ],
-        )
+    let rows = statement
+        .query(&[
+            &append.stream.as_str(),
+            &append.expected.get(),
+            &events.ids,
+            &events.types,
+            &events.schema_versions,
+            &events.data,
+            &events.metadata,
+            &counts,
+            &keys,
+            &fingerprints,
+            &spaces,
+            &values,
+            &taken,
+            &held,
+        ])
         .await;
     rows.and_then(|rows| outcome(&rows)).map_err(|error| {
         let expected = ExpectedVersion::from(append.expected);
@@ -90,8 +84,9 @@ async fn send(
 /// Tells which stream holds a claim.
 pub(super) async fn claim_holder(session: &Session, claim: &Claim) -> Result<Option<StreamName>, ReadError> {
     let client = session.client().await.map_err(unsent_read)?;
-    let statement = client.prepare_cached(&session.statements.claim_holder).await.map_err(read_error)?;
-    let rows = client.query(&statement, &[&claim.space(), &claim.value()]).await.map_err(read_error)?;
+    let holder = &session.statements.claim_holder;
+    let rows = session.manner.query(&client, holder, &[&claim.space(), &claim.value()]).await;
+    let rows = rows.map_err(read_error)?;
     let holder = |row: &Row| row.try_get(0).map(StreamName::recorded).map_err(read_error);
     rows.first().map(holder).transpose()
 }

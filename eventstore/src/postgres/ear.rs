@@ -158,15 +158,20 @@ async fn drive(connection: &mut Connection) {
     }
 }
 
-/// Why there is no connection that listens.
+/// Why there is no connection that listens. Nothing was written; readers poll.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ListenError {
+#[non_exhaustive]
+pub enum ListenError {
+    /// There is no connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error(transparent)]
+    /// The server refused LISTEN or NOTIFY; a hot standby refuses both.
+    #[error("server refused to listen")]
     Server(#[from] tokio_postgres::Error),
+    /// The connection broke. Try again.
     #[error("connection lost before it listened")]
     Lost,
+    /// The connection stands and nothing comes over it. Try again.
     #[error("LISTEN was not answered in time")]
     Silent,
 }

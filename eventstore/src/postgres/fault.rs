@@ -36,7 +36,11 @@ pub(super) fn append_error(attempt: &Attempt<'_>, error: Error) -> AppendError {
         // The server crashes with these words; so it may while it commits.
         return AppendError::OutcomeUnknown(stream, error.into());
     }
+    if is_from_pooler(said) {
+        return AppendError::OutcomeUnknown(stream, error.into());
+    }
     match said.code().code() {
+        _ if is_strange_statement(said) => AppendError::NeedsPoolerMode(error.into()),
         "LG001" => wrong_version(attempt, said),
         "LG002" => AppendError::StreamTombstoned(stream_of(said).unwrap_or(stream)),
         "LG003" if let Some(key) = attempt.key => AppendError::KeyReused { key },
@@ -69,13 +73,13 @@ pub(super) fn find_error(key: IdempotencyKey, error: Error) -> AppendError {
     match error.code().map(SqlState::code) {
         Some("LG003") => AppendError::KeyReused { key },
         Some("LG010") => AppendError::KeyCancelled { key },
-        _ => AppendError::Unavailable(error.into()),
+        _ => unprepared_append(error),
     }
 }
 
 /// Tells why a key may not be closed.
 pub(super) fn cancel_error(error: Error) -> AppendError {
-    AppendError::Unavailable(error.into())
+    unprepared_append(error)
 }
 
 /// Tells why no statement was sent.
@@ -85,14 +89,18 @@ pub(super) fn unsent_append(error: PoolError) -> AppendError {
 
 /// Tells why an append could not even be prepared.
 pub(super) fn unprepared_append(error: Error) -> AppendError {
-    AppendError::Unavailable(error.into())
+    match error.as_db_error() {
+        Some(said) if is_strange_statement(said) => AppendError::NeedsPoolerMode(error.into()),
+        _ => AppendError::Unavailable(error.into()),
+    }
 }
 
 /// Tells a failed read.
 pub(super) fn read_error(error: Error) -> ReadError {
-    match error.as_db_error().map(DbError::code) {
-        Some(code) if code.code() == "LG006" => ReadError::WrongIsolation(error.into()),
-        Some(code) if !is_unavailable(code) => ReadError::Storage(error.into()),
+    match error.as_db_error() {
+        Some(said) if said.code().code() == "LG006" => ReadError::WrongIsolation(error.into()),
+        Some(said) if is_strange_statement(said) => ReadError::NeedsPoolerMode(error.into()),
+        Some(said) if !is_unavailable(said.code()) => ReadError::Storage(error.into()),
         _ => ReadError::Unavailable(error.into()),
     }
 }
@@ -100,6 +108,23 @@ pub(super) fn read_error(error: Error) -> ReadError {
 /// Tells why no read was sent.
 pub(super) fn unsent_read(error: PoolError) -> ReadError {
     ReadError::Unavailable(error.into())
+}
+
+/// True where a statement of ours is not known, or stands for another one: the session of the server is not the one
+/// that it was prepared in. (`discard all` on one of our connections would do the same.)
+pub(super) fn is_strange_statement(said: &DbError) -> bool {
+    match said.code().code() {
+        "26000" | "42P05" => true,
+        // The number of parameters is another's.
+        "08P01" => said.parsed_severity() == Some(Severity::Error),
+        _ => false,
+    }
+}
+
+/// True for the last words of a pooler: its connection to the server broke, before or after the server had done what
+/// was asked. A server ends a connection by other SQLSTATEs.
+fn is_from_pooler(said: &DbError) -> bool {
+    said.parsed_severity() == Some(Severity::Fatal) && said.code().code().starts_with("08")
 }
 
 /// True for SQLSTATEs that say: not now, and nothing was done.

@@ -9,8 +9,9 @@
 //! - the listener opens no transaction, so it never holds the server's notification queue back.
 //!
 //! ```text
-//! connecting -> tested -> listening -> connecting …
-//!                      -> deaf (a pause) -> connecting …
+//! connecting -> tested -> listening <-> mute (the server takes no NOTIFY)
+//!                      -> deaf (a pause)
+//! all of them -> connecting …
 //! ```
 //!
 //! While it does not listen, readers poll.
@@ -18,12 +19,14 @@
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::connect::ConnectOptions;
 use super::ear::{Ear, Echo, ListenError};
 use super::schema::SchemaName;
+use super::wakeup_state::WakeupState;
 use crate::telemetry::{
     ConnectOutcome, LISTENER_CONNECTED, LISTENER_CONNECTS, LISTENER_LOSSES, Loss, Mode, PAUSES, Pause,
     WAKEUP_MODE,
@@ -46,6 +49,8 @@ pub(super) struct Listener {
     pub(super) options: ConnectOptions,
     pub(super) schema: SchemaName,
     pub(super) hints: WakeupSource,
+    /// Told to whoever asks whether wake-ups arrive.
+    pub(super) state: watch::Sender<WakeupState>,
     /// How long the connection may be silent before it has to prove that it still stands.
     pub(super) heartbeat: Duration,
     pub(super) stop: CancellationToken,
@@ -58,11 +63,6 @@ impl Connected {
     fn begin() -> Self {
         LISTENER_CONNECTED.set((), 1.0);
         Self
-    }
-
-    #[expect(clippy::unused_self, reason = "only who is connected can listen")]
-    fn listens(&self) {
-        mode(Mode::Listen);
     }
 }
 
@@ -93,17 +93,18 @@ impl Listener {
             let mut ear = self.connect().await;
             let connected = Connected::begin();
             match ear.test(&self.options).await {
-                Echo::Heard | Echo::Unsent => {
+                echo @ (Echo::Heard | Echo::Unsent) => {
                     if std::mem::take(&mut was_deaf) {
                         info!("wake-ups arrive again");
                     }
-                    connected.listens();
+                    self.stands(echo);
                     LISTENER_LOSSES.count(self.receive(ear).await);
                 }
                 Echo::Unheard => {
                     drop(ear);
                     LISTENER_LOSSES.count(Loss::Deaf);
                     drop(connected);
+                    self.state.send_replace(WakeupState::Deaf);
                     if !std::mem::replace(&mut was_deaf, true) {
                         warn!("{DEAF}");
                     }
@@ -119,6 +120,7 @@ impl Listener {
 
     /// Connects and listens, as often as it takes; then whoever waits looks at the log again.
     async fn connect(&self) -> Ear {
+        self.state.send_replace(WakeupState::Connecting);
         let attempts = ExponentialBuilder::default()
             .with_jitter()
             .with_max_delay(RECONNECT_PAUSE_MAX)
@@ -128,7 +130,8 @@ impl Listener {
             .notify(|error: &ListenError, pause| {
                 LISTENER_CONNECTS.count(ConnectOutcome::Failed);
                 PAUSES.count(Pause::Listener);
-                warn!(%error, ?pause, "listener cannot connect; readers poll meanwhile");
+                let error = error as &dyn std::error::Error;
+                warn!(error, ?pause, "listener cannot connect; readers poll meanwhile");
             })
             .await
             .expect("a retry without end has no last error");
@@ -143,18 +146,27 @@ impl Listener {
             match tokio::time::timeout(self.heartbeat, ear.next()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    warn!(%error, "listener lost its connection");
+                    warn!(error = &error as &dyn std::error::Error, "listener lost its connection");
                     return Loss::Lost;
                 }
                 Err(_) => match ear.heartbeat().await {
-                    Echo::Heard => debug!("listener's connection stands"),
-                    Echo::Unsent => warn!("server refuses NOTIFY; readers may have to poll"),
+                    echo @ (Echo::Heard | Echo::Unsent) => self.stands(echo),
                     Echo::Unheard | Echo::Lost => {
                         warn!("listener's connection is silent; connecting anew");
                         return Loss::Silent;
                     }
                 },
             }
+        }
+    }
+
+    /// Notes that the connection stands, and says it where the server takes no notification over it.
+    fn stands(&self, echo: Echo) {
+        debug!(?echo, "listener's connection stands");
+        let now = if echo == Echo::Heard { WakeupState::Listening } else { WakeupState::Mute };
+        mode(if now.readers_poll() { Mode::Poll } else { Mode::Listen });
+        if self.state.send_replace(now) != now && now == WakeupState::Mute {
+            warn!("server refuses NOTIFY; readers poll");
         }
     }
 }

@@ -21,6 +21,7 @@ mod read;
 mod resolve;
 mod row;
 mod schema;
+mod send;
 mod session;
 mod slot;
 mod slot_error;
@@ -29,6 +30,7 @@ mod statements;
 mod store;
 mod tail;
 mod wake;
+mod wakeup_state;
 
 pub use checkpoint::{CheckpointError, ClaimedCheckpoint, Consumer};
 pub use config::{InvalidStoreConfig, StoreConfig};
@@ -36,6 +38,7 @@ pub use connect::{
     ConnectError, ConnectFault, ConnectOptions, Connected, Connection, InvalidConnectOptions, PoolOptions,
     connect, pool,
 };
+pub use ear::ListenError;
 pub use kept_checkpoint::KeptCheckpoint;
 pub use open::OpenError;
 pub use optional_index::{
@@ -48,5 +51,6 @@ pub use schema::{
 pub use slot::{Selector, Slot};
 pub use slot_error::SlotError;
 #[cfg(feature = "testing")]
-pub use statements::statements;
+pub use statements::{parameter_types, statements};
 pub use store::PostgresStore;
+pub use wakeup_state::{WakeupState, check_wakeups};

@@ -143,6 +143,7 @@ fn outcome(error: &AppendError) -> AppendOutcome {
         }
         AppendError::Serialization(..) => AppendOutcome::Serialization,
         AppendError::NeedsRepair(_) => AppendOutcome::NeedsRepair,
+        AppendError::NeedsPoolerMode(_) => AppendOutcome::NeedsPoolerMode,
         AppendError::Unavailable(_) => AppendOutcome::Unavailable,
         AppendError::OutcomeUnknown(..) => AppendOutcome::Unknown,
         AppendError::Storage(..) => AppendOutcome::Failed,

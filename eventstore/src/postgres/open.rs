@@ -1,11 +1,12 @@
 //! Opening: what has to hold before a log is used.
 
-use deadpool_postgres::{Pool, PoolError};
+use deadpool_postgres::PoolError;
 
 use super::config::InvalidStoreConfig;
-use super::connect::{ConnectError, InvalidConnectOptions};
+use super::connect::{ConnectError, ConnectFault, InvalidConnectOptions};
+use super::fault::is_strange_statement;
 use super::schema::{MigrateError, SchemaName, require_current};
-use super::statements::Statements;
+use super::session::Session;
 use crate::checkpoint::Lineage;
 
 /// Why a log was not opened. Nothing was written.
@@ -30,20 +31,27 @@ pub enum OpenError {
         /// The last position used.
         last_position: i64,
     },
+    /// A pooler in transaction mode stands before the database. Turn the pooler mode on: `pooler=transaction` in the
+    /// connection string.
+    #[error(
+        "a pooler in transaction mode stands before the database; turn the pooler mode on (pooler=transaction)"
+    )]
+    NeedsPoolerMode(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database could not be reached.
     #[error("event store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Checks server, schema and sequence; returns which log it is.
-pub(super) async fn examine(
-    pool: &Pool,
-    statements: &Statements,
-    schema: &SchemaName,
-) -> Result<Lineage, OpenError> {
-    let client = pool.get().await.map_err(unreachable_database)?;
+pub(super) async fn examine(session: &Session, schema: &SchemaName) -> Result<Lineage, OpenError> {
+    let client = session.client().await.map_err(unreachable_database)?;
     require_current(&**client, schema).await?;
-    let row = client.query_one(&*statements.opening, &[]).await.map_err(MigrateError::from)?;
+    let opening = session.manner.query(&client, &session.statements.opening, &[]).await;
+    let rows = opening.map_err(|error| match error.as_db_error().is_some_and(is_strange_statement) {
+        true => OpenError::NeedsPoolerMode(error.into()),
+        false => MigrateError::from(error).into(),
+    })?;
+    let row = rows.first().expect("a query without a table gives a row");
     let (last_position, last_drawn): (i64, i64) = (row.get("last_position"), row.get("last_drawn"));
     if last_drawn < last_position {
         return Err(OpenError::NeedsRepair { last_drawn, last_position });
@@ -53,11 +61,12 @@ pub(super) async fn examine(
 
 /// Takes the connection's own error out of the pool's.
 fn unreachable_database(error: PoolError) -> OpenError {
-    OpenError::Unavailable(match error {
-        PoolError::Backend(driver) => match ConnectError::out_of(driver) {
-            Ok(cause) => cause.into(),
-            Err(driver) => driver.into(),
-        },
-        other => other.into(),
-    })
+    let PoolError::Backend(driver) = error else { return OpenError::Unavailable(error.into()) };
+    match ConnectError::out_of(driver) {
+        Ok(cause) if matches!(cause.fault, ConnectFault::NeedsPoolerMode(_)) => {
+            OpenError::NeedsPoolerMode(cause.into())
+        }
+        Ok(cause) => OpenError::Unavailable(cause.into()),
+        Err(driver) => OpenError::Unavailable(driver.into()),
+    }
 }

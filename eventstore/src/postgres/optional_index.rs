@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
 use super::connect::{ConnectError, ConnectOptions, connect};
 use super::schema::SchemaName;
@@ -228,8 +229,8 @@ async fn stored(
 ) -> Result<Option<IndexStatus>, IndexError> {
     let sql = "select i.indisvalid and i.indisready, pg_relation_size(i.indexrelid)
                from pg_catalog.pg_index as i where i.indexrelid = to_regclass($1)";
-    let row =
-        client.query_opt(sql, &[&format!("\"{schema}\".{relation}")]).await.map_err(IndexError::Listing)?;
+    let name = format!("\"{schema}\".{relation}");
+    let row = client.query_typed_opt(sql, &[(&name, Type::TEXT)]).await.map_err(IndexError::Listing)?;
     Ok(row.map(|row| {
         let state = if row.get(0) { IndexState::Ready } else { IndexState::Unfinished };
         IndexStatus { index, state, bytes: row.get(1) }

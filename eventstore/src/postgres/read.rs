@@ -6,7 +6,9 @@ use tokio_postgres::Row;
 
 use super::fault::{read_error, unsent_read};
 use super::row::{event, events};
+use super::send::Parameters;
 use super::session::Session;
+use super::statements::Statement;
 use crate::event::{EventType, RecordedEvent};
 use crate::filter::EventFilter;
 use crate::metadata::{CausationId, CorrelationId};
@@ -18,13 +20,14 @@ use crate::stream::{Category, StreamName};
 use crate::telemetry::{FENCE_LOOKS, Look};
 use crate::version::Version;
 
-type Parameters<'a> = [&'a (dyn tokio_postgres::types::ToSql + Sync)];
-
-/// Runs one prepared statement on a pooled connection.
-async fn query(session: &Session, sql: &str, parameters: &Parameters<'_>) -> Result<Vec<Row>, ReadError> {
+/// Runs one statement on a pooled connection.
+async fn query(
+    session: &Session,
+    statement: &Statement,
+    parameters: &Parameters<'_>,
+) -> Result<Vec<Row>, ReadError> {
     let client = session.client().await.map_err(unsent_read)?;
-    let statement = client.prepare_cached(sql).await.map_err(read_error)?;
-    client.query(&statement, parameters).await.map_err(read_error)
+    session.manner.query(&client, statement, parameters).await.map_err(read_error)
 }
 
 /// Reads one page of a stream.

@@ -1,9 +1,10 @@
-//! What every verb of the adapter needs: connections, and the statements to send through them.
+//! What every verb of the adapter needs: connections, the statements to send through them, and how they are sent.
 
 use std::sync::Arc;
 
 use deadpool_postgres::{Client, Pool, PoolError};
 
+use super::send::Manner;
 use super::statements::Statements;
 use crate::telemetry::{
     Checkout, POOL_CHECKOUTS, POOL_CONNECTIONS, POOL_WAIT, POOL_WAITING, PoolState, Stopwatch,
@@ -14,6 +15,7 @@ use crate::telemetry::{
 pub(super) struct Session {
     pub(super) pool: Pool,
     pub(super) statements: Arc<Statements>,
+    pub(super) manner: Manner,
 }
 
 impl Session {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
+use tokio_postgres::IsolationLevel;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, warn};
 
@@ -131,7 +132,8 @@ impl<H: EventHandler> Slot<H> {
         let events: Vec<RecordedEvent> = page.events().filter(wanted).cloned().collect();
 
         let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
-        let transaction = client.transaction().await?;
+        let transaction =
+            client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
         if let (Some(first), Some(end)) = (events.first(), events.last()) {
             let batch = Batch {
                 events: &events,

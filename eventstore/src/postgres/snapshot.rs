@@ -4,6 +4,7 @@ use tokio_postgres::{Error, Row};
 
 use super::fault::{is_unavailable, read_error, unsent_read};
 use super::json::JsonText;
+use super::send::Parameters;
 use super::session::Session;
 use super::tail::{rows_max, tail};
 use crate::payload::Payload;
@@ -26,13 +27,10 @@ pub(super) async fn read_from_snapshot(
     limit: usize,
 ) -> Result<SnapshotTail, ReadError> {
     let client = session.client().await.map_err(unsent_read)?;
-    let statement =
-        client.prepare_cached(&session.statements.read_from_snapshot).await.map_err(read_error)?;
     let SnapshotKind { name, shape } = kind;
-    let rows = client
-        .query(&statement, &[&stream.as_str(), name, shape, &up_to.get(), &rows_max(limit)])
-        .await
-        .map_err(read_error)?;
+    let parameters: &Parameters<'_> = &[&stream.as_str(), name, shape, &up_to.get(), &rows_max(limit)];
+    let rows = session.manner.query(&client, &session.statements.read_from_snapshot, parameters).await;
+    let rows = rows.map_err(read_error)?;
     let mut tail = tail(stream, &rows)?;
     // The row of the stream comes with them, and nothing but their order by version is promised.
     tail.events.sort_unstable_by_key(|event| event.version);
@@ -48,34 +46,31 @@ pub(super) async fn write_snapshot(
     keep: u32,
 ) -> Result<bool, SnapshotError> {
     let client = session.client().await.map_err(|error| SnapshotError::Unavailable(error.into()))?;
-    let statement =
-        client.prepare_cached(&session.statements.write_snapshot).await.map_err(snapshot_error)?;
     let keep = i32::try_from(keep.max(1)).unwrap_or(i32::MAX);
-    let row = client
-        .query_one(
-            &statement,
-            &[
-                &new.stream.as_str(),
-                &new.kind.name,
-                &new.kind.shape,
-                &new.version.get(),
-                &JsonText(new.state.as_str()),
-                &snapshot_hash(new.version, &new.state),
-                &keep,
-            ],
-        )
-        .await;
-    row.and_then(|row| row.try_get(0)).map_err(snapshot_error)
+    let parameters: &Parameters<'_> = &[
+        &new.stream.as_str(),
+        &new.kind.name,
+        &new.kind.shape,
+        &new.version.get(),
+        &JsonText(new.state.as_str()),
+        &snapshot_hash(new.version, &new.state),
+        &keep,
+    ];
+    let rows = session.manner.query(&client, &session.statements.write_snapshot, parameters).await;
+    rows.and_then(|rows| the_only(&rows).try_get(0)).map_err(snapshot_error)
 }
 
 /// Removes snapshots of other shapes.
 pub(super) async fn prune_snapshots(session: &Session, kind: &SnapshotKind) -> Result<u64, SnapshotError> {
     let client = session.client().await.map_err(|error| SnapshotError::Unavailable(error.into()))?;
-    let statement =
-        client.prepare_cached(&session.statements.prune_snapshots).await.map_err(snapshot_error)?;
-    let row = client.query_one(&statement, &[&kind.name, &kind.shape]).await;
-    let pruned: i64 = row.and_then(|row| row.try_get(0)).map_err(snapshot_error)?;
+    let parameters: &Parameters<'_> = &[&kind.name, &kind.shape];
+    let rows = session.manner.query(&client, &session.statements.prune_snapshots, parameters).await;
+    let pruned: i64 = rows.and_then(|rows| the_only(&rows).try_get(0)).map_err(snapshot_error)?;
     Ok(u64::try_from(pruned).unwrap_or_default())
+}
+
+fn the_only(rows: &[Row]) -> &Row {
+    rows.first().expect("a query without a table gives a row")
 }
 
 fn snapshot(row: &Row) -> Result<Option<StoredSnapshot>, Error> {

@@ -1,20 +1,89 @@
-//! The statements of this adapter, written for one schema.
+//! The statements of this adapter, written for one schema, with the types that their headers give their parameters.
+
+use std::ops::Deref;
+
+use tokio_postgres::types::Type;
 
 use crate::postgres::schema::SchemaName;
+
+/// A statement and the types of its parameters, `$1` first.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    text: String,
+    parameters: Vec<Type>,
+}
+
+impl Statement {
+    /// Rewrites a statement for a schema.
+    fn new(sql: &str, schema: &SchemaName) -> Self {
+        Self { text: schema.rewrite(sql), parameters: parameter_types(sql) }
+    }
+
+    pub(crate) fn parameters(&self) -> &[Type] {
+        &self.parameters
+    }
+}
+
+impl Deref for Statement {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Returns the types that a statement's header gives its parameters: its lines `$1  text  stream name`.
+///
+/// # Panics
+///
+/// On a type that has no name here; a test reads every header.
+#[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "tests compare it with the server's"))]
+pub fn parameter_types(sql: &str) -> Vec<Type> {
+    let header = sql.lines().map_while(|line| line.strip_prefix("--"));
+    let parameters = header.filter_map(|line| {
+        let mut words = line.trim().trim_start_matches("in ").split_whitespace();
+        words.next().filter(|word| word.starts_with('$'))?;
+        words.next()
+    });
+    parameters.map(|name| named(name).unwrap_or_else(|| panic!("a parameter has the type {name}"))).collect()
+}
+
+fn named(name: &str) -> Option<Type> {
+    Some(match name {
+        "bigint" => Type::INT8,
+        "bigint[]" => Type::INT8_ARRAY,
+        "boolean" => Type::BOOL,
+        "boolean[]" => Type::BOOL_ARRAY,
+        "bytea" => Type::BYTEA,
+        "bytea[]" => Type::BYTEA_ARRAY,
+        "integer" => Type::INT4,
+        "integer[]" => Type::INT4_ARRAY,
+        "json" => Type::JSON,
+        "json[]" => Type::JSON_ARRAY,
+        "jsonb" => Type::JSONB,
+        "smallint" => Type::INT2,
+        "text" => Type::TEXT,
+        "text[]" => Type::TEXT_ARRAY,
+        "timestamptz" => Type::TIMESTAMPTZ,
+        "uuid" => Type::UUID,
+        "uuid[]" => Type::UUID_ARRAY,
+        _ => return None,
+    })
+}
 
 macro_rules! statements {
     ($($name:ident),* $(,)?) => {
         /// Every statement the adapter sends, under its file's name.
         #[derive(Debug)]
         pub(crate) struct Statements {
-            $(pub(crate) $name: String,)*
+            $(pub(crate) $name: Statement,)*
         }
 
         impl Statements {
             /// Rewrites every statement for a schema.
             pub(crate) fn new(schema: &SchemaName) -> Self {
                 Self {
-                    $($name: schema.rewrite(include_str!(concat!("sql/", stringify!($name), ".sql"))),)*
+                    $($name: Statement::new(include_str!(concat!("sql/", stringify!($name), ".sql")), schema),)*
                 }
             }
         }

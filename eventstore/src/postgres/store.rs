@@ -4,19 +4,22 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use deadpool_postgres::Pool;
+use tokio::sync::watch;
 use tokio_postgres::Transaction;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::config::StoreConfig;
-use super::connect::{ConnectOptions, pool};
+use super::connect::pool;
 use super::fault::unsent_append;
 use super::listen::Listener;
 use super::open::{OpenError, examine};
 use super::resolve::resolved;
+use super::send::Manner;
 use super::session::Session;
 use super::statements::Statements;
-use super::wake::{WakeSender, Waker};
+use super::wake::{WakeSender, Waker, waking};
+use super::wakeup_state::{WakeupState, listen_options};
 use super::{append, append_many, decisions, observed_append, observed_read, read, snapshot, tail};
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
@@ -61,6 +64,7 @@ struct Inner {
     waker: OnceLock<Waker>,
     hints: OnceLock<WakeupSource>,
     tailer: Mutex<WeakTailer<PostgresStore>>,
+    wakeup_state: watch::Sender<WakeupState>,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Ends the tasks when the last clone goes without [`PostgresStore::close`].
@@ -85,13 +89,22 @@ impl PostgresStore {
     pub async fn open(config: StoreConfig) -> Result<Self, OpenError> {
         config.validate()?;
         // One snapshot for a whole transaction would hide late commits from readers of the log.
-        let session = config.connect.clone().with_setting("default_transaction_isolation", "read committed");
-        let pool = pool(&session, config.pool);
-        let statements = Arc::new(Statements::new(&config.schema));
-        let lineage = examine(&pool, &statements, &config.schema).await?;
+        // A pooler takes no settings of a session; there every transaction says it for itself.
+        let (connect, manner) = match config.connect.is_pooled() {
+            true => (config.connect.clone(), Manner::Pooled),
+            false => {
+                let setting = ("default_transaction_isolation", "read committed");
+                (config.connect.clone().with_setting(setting.0, setting.1), Manner::Prepared)
+            }
+        };
+        let pool = pool(&connect, config.pool);
+        let session = Session { pool, statements: Arc::new(Statements::new(&config.schema)), manner };
+        let lineage = examine(&session, &config.schema).await?;
+        let unheard = listen_options(&config).map_or(WakeupState::Off, |_| WakeupState::Unstarted);
         let stop = CancellationToken::new();
         Ok(Self(Arc::new(Inner {
-            session: Session { pool, statements },
+            session,
+            wakeup_state: watch::Sender::new(unheard),
             config,
             lineage,
             waker: OnceLock::new(),
@@ -166,6 +179,14 @@ impl PostgresStore {
         }
     }
 
+    /// Returns whether wake-ups arrive at this store's readers, and watches it.
+    ///
+    /// Nobody listens before the first reader has asked for wake-ups; [`check_wakeups`](super::check_wakeups) finds
+    /// out without one.
+    pub fn wakeup_state(&self) -> watch::Receiver<WakeupState> {
+        self.0.wakeup_state.subscribe()
+    }
+
     /// Returns which log this is.
     pub fn lineage(&self) -> Lineage {
         self.0.lineage
@@ -192,6 +213,10 @@ impl PostgresStore {
     pub(super) fn statements(&self) -> &Arc<Statements> {
         &self.0.session.statements
     }
+
+    pub(super) fn manner(&self) -> Manner {
+        self.0.session.manner
+    }
 }
 
 impl EventStore for PostgresStore {
@@ -202,7 +227,7 @@ impl EventStore for PostgresStore {
         let session = &self.0.session;
         let send = || async {
             let client = session.client().await.map_err(unsent_append)?;
-            append::append(&client, &session.statements, &append).await
+            append::append(session, &client, &append).await
         };
         let call = resolved(session, append.is_repeatable(), send);
         let appended = observed_append::append(&append, AppendScope::Own, Box::pin(call)).await?;
@@ -218,7 +243,7 @@ impl EventStore for PostgresStore {
         let session = &self.0.session;
         let send = || async {
             let client = session.client().await.map_err(unsent_append)?;
-            append_many::append_many(&client, &session.statements, &append).await
+            append_many::append_many(session, &client, &append).await
         };
         let call = resolved(session, append.is_repeatable(), send);
         let appended = observed_append::append_many(&append, AppendScope::Own, Box::pin(call)).await?;
@@ -233,7 +258,7 @@ impl EventStore for PostgresStore {
         let session = &self.0.session;
         let send = || async {
             let client = session.client().await.map_err(unsent_append)?;
-            decisions::append_decisions(&client, &session.statements, &append).await
+            decisions::append_decisions(session, &client, &append).await
         };
         let call = Box::pin(resolved(session, true, send));
         let appended = observed_append::append_decisions(&append, AppendScope::Own, call).await?;
@@ -258,7 +283,7 @@ impl EventStore for PostgresStore {
         fingerprint: Option<Fingerprint>,
     ) -> Result<Option<Appended>, AppendError> {
         let client = self.0.session.client().await.map_err(unsent_append)?;
-        append::find_append(&client, &self.0.session.statements, key, fingerprint).await
+        append::find_append(&self.0.session, &client, key, fingerprint).await
     }
 
     async fn find_append_many(
@@ -395,8 +420,8 @@ impl Inner {
             let waker = Waker::default();
             let sender = WakeSender {
                 waker: waker.clone(),
-                options: self.config.connect.clone().with_setting("synchronous_commit", "off"),
-                statement: self.session.statements.wake.clone(),
+                options: self.config.connect.clone(),
+                statement: waking(&self.session.statements.wake),
                 window: self.config.notify_window,
                 stop: self.stop.clone(),
             };
@@ -410,9 +435,10 @@ impl Inner {
     fn hints(&self) -> &WakeupSource {
         self.hints.get_or_init(|| {
             let hints = WakeupSource::default();
-            if self.config.notify {
+            if let Some(options) = listen_options(&self.config) {
                 let listener = Listener {
-                    options: self.listen_options(),
+                    options,
+                    state: self.wakeup_state.clone(),
                     schema: self.config.schema.clone(),
                     hints: hints.clone(),
                     heartbeat: self.config.heartbeat,
@@ -422,9 +448,5 @@ impl Inner {
             }
             hints
         })
-    }
-
-    fn listen_options(&self) -> ConnectOptions {
-        self.config.listen.as_ref().unwrap_or(&self.config.connect).clone()
     }
 }

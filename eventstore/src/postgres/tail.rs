@@ -5,6 +5,7 @@ use tokio_postgres::{Row, Transaction};
 
 use super::fault::{read_error, unsent_read};
 use super::row::event;
+use super::send::{Parameters, Ready};
 use super::session::Session;
 use super::statements::Statements;
 use crate::event::RecordedEvent;
@@ -23,8 +24,8 @@ pub(super) async fn read_tail(
     limit: usize,
 ) -> Result<StreamTail, ReadError> {
     let client: Client = session.client().await.map_err(unsent_read)?;
-    let statement = client.prepare_cached(&session.statements.read_tail).await.map_err(read_error)?;
-    let rows = client.query(&statement, &[&stream.as_str(), &after.get(), &rows_max(limit)]).await;
+    let parameters: &Parameters<'_> = &[&stream.as_str(), &after.get(), &rows_max(limit)];
+    let rows = session.manner.query(&client, &session.statements.read_tail, parameters).await;
     tail(stream, &rows.map_err(read_error)?)
 }
 
@@ -36,8 +37,8 @@ pub(super) async fn read_tail_in(
     after: Version,
     limit: usize,
 ) -> Result<StreamTail, ReadError> {
-    let statement = transaction.prepare(&statements.read_tail).await.map_err(read_error)?;
-    let rows = transaction.query(&statement, &[&stream.as_str(), &after.get(), &rows_max(limit)]).await;
+    let read = Ready::Within(transaction, &statements.read_tail);
+    let rows = read.query(&[&stream.as_str(), &after.get(), &rows_max(limit)]).await;
     tail(stream, &rows.map_err(read_error)?)
 }
 

@@ -61,11 +61,18 @@ impl Waker {
     }
 }
 
+/// Returns what wakes: a crash may take it back, so nobody waits for the disk. A setting of the session would be
+/// refused by a pooler, or stay behind for the next who gets it.
+pub(super) fn waking(wake: &str) -> String {
+    format!("set local synchronous_commit = off; {wake}")
+}
+
 /// The sending side: a task that lives until its store is closed.
 #[derive(Debug)]
 pub(super) struct WakeSender {
     pub(super) waker: Waker,
     pub(super) options: ConnectOptions,
+    /// What wakes, sent as one transaction.
     pub(super) statement: String,
     pub(super) window: Duration,
     pub(super) stop: CancellationToken,

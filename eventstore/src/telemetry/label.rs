@@ -79,7 +79,8 @@ label! {
         Appended = "appended", AlreadyApplied = "already_applied", WrongVersion = "wrong_version",
         StreamNotFound = "stream_not_found", Tombstoned = "tombstoned", KeyReused = "key_reused",
         KeyCancelled = "key_cancelled", Claimed = "claimed", DuplicateEventId = "duplicate_event_id", Malformed = "malformed",
-        Serialization = "serialization", NeedsRepair = "needs_repair", Unavailable = "unavailable",
+        Serialization = "serialization", NeedsRepair = "needs_repair",
+        NeedsPoolerMode = "needs_pooler_mode", Unavailable = "unavailable",
         Unknown = "unknown", Failed = "failed", Abandoned = "abandoned",
     }
 }

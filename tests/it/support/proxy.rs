@@ -1,27 +1,41 @@
 //! A network between a store and its server that can go bad: it stops forwarding without closing anything,
-//! holds new connections back, or swallows notifications as a pooler in transaction mode does.
+//! holds new connections back, holds answers back, or swallows notifications as a pooler in transaction mode does.
 
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use annals_devdb::TestFailure;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
 /// What a server says when a channel it listens to was notified.
 const NOTIFICATION: u8 = b'A';
+/// What a server says when it has done what it was asked.
+const READY_FOR_QUERY: u8 = b'Z';
 
 /// Forwards connections from a port of loopback to a database. Everything ends when it is dropped.
 pub(crate) struct Proxy {
     url: String,
     network: watch::Sender<Network>,
     accepted: watch::Receiver<usize>,
+    traffic: Arc<Traffic>,
     _tasks: JoinSet<()>,
+}
+
+/// What went over the network so far.
+#[derive(Debug, Default)]
+struct Traffic {
+    /// What clients sent.
+    asked_bytes: AtomicUsize,
+    /// How often a server was ready again, whether its client learned it or not.
+    ready: watch::Sender<usize>,
 }
 
 /// How the network is.
@@ -33,6 +47,8 @@ struct Network {
     is_held: bool,
     /// Notifications are not forwarded.
     is_deaf: bool,
+    /// Answers are not forwarded yet.
+    is_mute: bool,
 }
 
 impl Proxy {
@@ -42,9 +58,10 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = url_through(&server, listener.local_addr()?);
         let (network, (count, accepted)) = (watch::Sender::default(), watch::channel(0));
+        let traffic = Arc::<Traffic>::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, server, network.subscribe(), count));
-        Ok(Self { url, network, accepted, _tasks: tasks })
+        tasks.spawn(accept(listener, server, network.subscribe(), traffic.clone(), count));
+        Ok(Self { url, network, accepted, traffic, _tasks: tasks })
     }
 
     /// Returns the connection string through the proxy.
@@ -66,6 +83,27 @@ impl Proxy {
     /// Swallows notifications from now on.
     pub(crate) fn swallow_notifications(&self) {
         self.network.send_modify(|network| network.is_deaf = true);
+    }
+
+    /// Lets answers wait until they are released.
+    pub(crate) fn mute(&self, is_mute: bool) {
+        self.network.send_modify(|network| network.is_mute = is_mute);
+    }
+
+    /// Returns how often a server has been ready again.
+    pub(crate) fn ready(&self) -> usize {
+        *self.traffic.ready.borrow()
+    }
+
+    /// Waits until servers have been ready so often.
+    pub(crate) async fn until_ready(&self, times: usize) -> Result<(), TestFailure> {
+        self.traffic.ready.subscribe().wait_for(|ready| *ready >= times).await?;
+        Ok(())
+    }
+
+    /// Returns how much clients have sent.
+    pub(crate) fn asked_bytes(&self) -> usize {
+        self.traffic.asked_bytes.load(Ordering::SeqCst)
     }
 
     /// Returns how many connections were accepted so far.
@@ -92,19 +130,28 @@ async fn accept(
     listener: TcpListener,
     server: Config,
     network: watch::Receiver<Network>,
+    traffic: Arc<Traffic>,
     count: watch::Sender<usize>,
 ) {
     let mut connections = JoinSet::new();
     for number in 0.. {
         let Ok((client, _)) = listener.accept().await else { return };
-        connections.spawn(connect(client, server.clone(), network.clone(), number));
+        let way = Way { network: network.clone(), traffic: traffic.clone(), number };
+        connections.spawn(connect(client, server.clone(), way));
         count.send_replace(number + 1);
     }
 }
 
-async fn connect(client: TcpStream, server: Config, mut network: watch::Receiver<Network>, number: usize) {
+/// What one connection has to do with.
+struct Way {
+    network: watch::Receiver<Network>,
+    traffic: Arc<Traffic>,
+    number: usize,
+}
+
+async fn connect(client: TcpStream, server: Config, mut way: Way) {
     let port = server.get_ports().first().copied().unwrap_or(5432);
-    if network.wait_for(|network| !network.is_held).await.is_err() {
+    if way.network.wait_for(|network| !network.is_held).await.is_err() {
         return;
     }
     // Either side may break off at any time; then the connection ends, which is all there is to do.
@@ -112,12 +159,12 @@ async fn connect(client: TcpStream, server: Config, mut network: watch::Receiver
         Some(Host::Unix(folder)) => {
             let socket = folder.join(format!(".s.PGSQL.{port}"));
             match UnixStream::connect(socket).await {
-                Ok(server) => forward(client, server, network, number).await,
+                Ok(server) => forward(client, server, way).await,
                 Err(error) => Err(error),
             }
         }
         Some(Host::Tcp(host)) => match TcpStream::connect((host.as_str(), port)).await {
-            Ok(server) => forward(client, server, network, number).await,
+            Ok(server) => forward(client, server, way).await,
             Err(error) => Err(error),
         },
         None => Ok(()),
@@ -127,39 +174,78 @@ async fn connect(client: TcpStream, server: Config, mut network: watch::Receiver
 async fn forward<S: AsyncRead + AsyncWrite + Unpin>(
     mut client: TcpStream,
     server: S,
-    network: watch::Receiver<Network>,
-    number: usize,
+    Way { network, traffic, number }: Way,
 ) -> io::Result<()> {
     let (mut from_server, mut to_server) = tokio::io::split(server);
     let (mut from_client, mut to_client) = client.split();
-    let asking = tokio::io::copy(&mut from_client, &mut to_server);
-    let answering = answers(&mut from_server, &mut to_client, network.clone());
+    let asking = questions(&mut from_client, &mut to_server, &traffic);
+    let answering = answers(&mut from_server, &mut to_client, &traffic, network.clone());
     let flow = async {
         tokio::select! {
-            asked = asking => asked.map(drop),
+            asked = asking => asked,
             answered = answering => answered,
         }
     };
     unless_stalled(flow, network, number).await
 }
 
+/// Forwards what the client says.
+async fn questions(
+    client: &mut (impl AsyncRead + Unpin),
+    server: &mut (impl AsyncWrite + Unpin),
+    traffic: &Traffic,
+) -> io::Result<()> {
+    let mut bytes = vec![0; 1 << 16];
+    loop {
+        let read = client.read(&mut bytes).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        traffic.asked_bytes.fetch_add(read, Ordering::SeqCst);
+        server.write_all(&bytes[..read]).await?;
+    }
+}
+
 /// Forwards what the server says, message by message.
 async fn answers(
     server: &mut (impl AsyncRead + Unpin),
     client: &mut (impl AsyncWrite + Unpin),
-    network: watch::Receiver<Network>,
+    traffic: &Traffic,
+    mut network: watch::Receiver<Network>,
 ) -> io::Result<()> {
-    let mut message = Vec::new();
+    let (hear, mut heard) = mpsc::unbounded_channel();
+    let hearing = listen_to(server, traffic, hear);
+    let telling = async {
+        while let Some(message) = heard.recv().await {
+            let is_free = network.wait_for(|network| !network.is_mute).await;
+            let is_deaf = is_free.is_ok_and(|network| network.is_deaf);
+            if !(message.first() == Some(&NOTIFICATION) && is_deaf) {
+                client.write_all(&message).await?;
+            }
+        }
+        Ok(())
+    };
+    tokio::try_join!(hearing, telling).map(drop)
+}
+
+/// Reads what the server says, whether it is told to the client or not.
+async fn listen_to(
+    server: &mut (impl AsyncRead + Unpin),
+    traffic: &Traffic,
+    hear: mpsc::UnboundedSender<Vec<u8>>,
+) -> io::Result<()> {
     loop {
-        let mut head = [0; 5];
-        server.read_exact(&mut head).await?;
-        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
-        message.clear();
-        message.extend_from_slice(&head);
+        let mut message = vec![0; 5];
+        server.read_exact(&mut message).await?;
+        let length = u32::from_be_bytes([message[1], message[2], message[3], message[4]]);
         message.resize(1 + length as usize, 0);
         server.read_exact(&mut message[5..]).await?;
-        if !(head[0] == NOTIFICATION && network.borrow().is_deaf) {
-            client.write_all(&message).await?;
+        let is_ready = message[0] == READY_FOR_QUERY;
+        if hear.send(message).is_err() {
+            return Ok(());
+        }
+        if is_ready {
+            traffic.ready.send_modify(|ready| *ready += 1);
         }
     }
 }

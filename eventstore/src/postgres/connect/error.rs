@@ -142,6 +142,10 @@ pub enum ConnectFault {
     /// The connection broke while it was being set up.
     #[error("connection broke before it was ready")]
     Broken(#[source] tokio_postgres::Error),
+    /// What answers takes no settings of a session, and so is a pooler. Turn the pooler mode on:
+    /// `pooler=transaction` in the connection string.
+    #[error("a pooler refused the settings of the session; turn the pooler mode on (pooler=transaction)")]
+    NeedsPoolerMode(#[source] tokio_postgres::Error),
     /// The server refused for another reason, an unknown setting for example.
     #[error("server refused the connection")]
     Refused(#[source] tokio_postgres::Error),
@@ -162,13 +166,20 @@ impl ConnectFault {
             | Self::TlsNotOffered(_)
             | Self::TlsRefused(_)
             | Self::RootCertificates { .. }
+            | Self::NeedsPoolerMode(_)
             | Self::Refused(_) => false,
         }
     }
 
     /// True where the server itself said no, so that another host would only say the same.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self, Self::AuthenticationFailed { .. } | Self::DatabaseMissing { .. } | Self::Refused(_))
+        matches!(
+            self,
+            Self::AuthenticationFailed { .. }
+                | Self::DatabaseMissing { .. }
+                | Self::NeedsPoolerMode(_)
+                | Self::Refused(_)
+        )
     }
 }
 

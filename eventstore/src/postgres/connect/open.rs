@@ -110,6 +110,12 @@ impl Opener<'_> {
             | SqlState::ADMIN_SHUTDOWN
             | SqlState::CRASH_SHUTDOWN
             | SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => ConnectFault::NotReady(error),
+            // Nothing that this driver says to a server is against the protocol; poolers use it for whatever they
+            // do not take or do not have.
+            SqlState::PROTOCOL_VIOLATION if self.options.is_pooled() => ConnectFault::NotReady(error),
+            SqlState::PROTOCOL_VIOLATION if self.config.get_options().is_some() => {
+                ConnectFault::NeedsPoolerMode(error)
+            }
             _ if state.code().starts_with("28") => self.not_let_in(error),
             _ => ConnectFault::Refused(error),
         }

@@ -33,6 +33,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///   `tcp_user_timeout` in **milliseconds**, 10 000 unless said otherwise, 0 for the system's;
 ///   `keepalives` on, first after `keepalives_idle` = 30 s.
 /// - `application_name` (`annals` unless said otherwise), `options`.
+/// - `pooler`, the one option that libpq does not have: `transaction` where a pooler in transaction mode stands
+///   before the server (see [`ConnectOptions::behind_pooler`]); `none` and `session` change nothing.
 ///
 /// `Debug` and `Display` leave the password out.
 ///
@@ -58,6 +60,7 @@ pub struct ConnectOptions {
     pub(super) encryption: Encryption,
     pub(super) connect_timeout: Option<Duration>,
     passfile: Option<PathBuf>,
+    pooled: bool,
     /// Everything but the hosts and the password file.
     driver: Config,
 }
@@ -85,6 +88,13 @@ impl ConnectOptions {
             connect_timeout: take_number(&mut pairs, "connect_timeout")?
                 .map_or(Some(CONNECT_TIMEOUT), |seconds| nonzero(Duration::from_secs(seconds))),
             passfile: pairs.take("passfile").map(PathBuf::from),
+            pooled: match pairs.take("pooler").as_deref() {
+                None | Some("none" | "session") => false,
+                Some("transaction") => true,
+                Some(_) => {
+                    return Err(InvalidConnectOptions::value("pooler", "none, session or transaction"));
+                }
+            },
             driver: driver_config(pairs)?,
         })
     }
@@ -149,6 +159,21 @@ impl ConnectOptions {
         push_escaped(&mut options, value);
         self.driver.options(options);
         self
+    }
+
+    /// Says that a pooler in transaction mode stands before the server, as `pooler=transaction` does.
+    ///
+    /// A store then sends no named statement and no setting of a session, and every transaction of its own says its
+    /// isolation level: one round trip for each append and read all the same. LISTEN does not work there, so give
+    /// [`StoreConfig::listen`](crate::postgres::StoreConfig::listen), or readers poll.
+    #[must_use]
+    pub fn behind_pooler(self, pooled: bool) -> Self {
+        Self { pooled, ..self }
+    }
+
+    /// True where a pooler in transaction mode stands before the server.
+    pub fn is_pooled(&self) -> bool {
+        self.pooled
     }
 
     /// Returns the options as a URL without the password, fit for a log.

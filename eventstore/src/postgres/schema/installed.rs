@@ -1,6 +1,9 @@
 //! What is installed, held against what this library knows.
+//!
+//! Statements here are sent unnamed, since a pooler may stand before the server.
 
 use tokio_postgres::GenericClient;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::component::{COMPONENTS, FUNCTIONS, RELATIONS, known, migrations};
 use super::error::{MigrateError, SchemaFault};
@@ -85,12 +88,12 @@ pub(super) async fn read_installed(
     schema: &SchemaName,
 ) -> Result<Option<Vec<Installed>>, MigrateError> {
     let there = schema.rewrite("select to_regclass('annals.migrations') is not null");
-    if !client.query_one(&*there, &[]).await?.get::<_, bool>(0) {
+    if !client.query_typed_one(&there, &[]).await?.get::<_, bool>(0) {
         return Ok(None);
     }
     let sql =
         schema.rewrite("select component, number, hash from annals.migrations order by component, number");
-    let rows = client.query(&*sql, &[]).await?;
+    let rows = client.query_typed(&sql, &[]).await?;
     let installed = rows
         .iter()
         .map(|row| Installed { component: row.get(0), number: row.get(1), hash: row.get(2) })
@@ -146,7 +149,9 @@ async fn refuse_missing_objects(
                where not exists (select from pg_proc where proname = name and pronamespace = $1::text::regnamespace)
                limit 1";
     let quoted = format!("\"{schema}\"");
-    match client.query_opt(sql, &[&quoted, &RELATIONS, &FUNCTIONS]).await? {
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&quoted, Type::TEXT), (&RELATIONS, Type::TEXT_ARRAY), (&FUNCTIONS, Type::TEXT_ARRAY)];
+    match client.query_typed_opt(sql, &parameters).await? {
         None => Ok(()),
         Some(missing) => {
             let what = format!("{} is missing", missing.get::<_, &str>(0));

@@ -4,7 +4,8 @@
 
 use std::fmt::Write as _;
 
-use tokio_postgres::{GenericClient, Transaction};
+use tokio_postgres::types::Type;
+use tokio_postgres::{GenericClient, IsolationLevel, Transaction};
 
 use super::component::{Migration, migrations};
 use super::error::MigrateError;
@@ -45,8 +46,10 @@ pub async fn migrate(options: &ConnectOptions, schema: &SchemaName) -> Result<Mi
     let mut client = connect(options).await?.into_client();
     require_server(&client).await?;
 
-    let transaction = client.transaction().await?;
-    transaction.query(&*schema.rewrite(LOCK), &[]).await?;
+    // Whoever waited for the lock has to see what was installed meanwhile.
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
+    transaction.query_typed(&schema.rewrite(LOCK), &[]).await?;
     let installed = match read_installed(&transaction, schema).await? {
         Some(installed) => installed,
         None => {
@@ -96,7 +99,15 @@ async fn apply(
     transaction.batch_execute(&schema.rewrite(sql)).await.map_err(failed)?;
     let remember = format!("{} values ($1, $2, $3, $4)", schema.rewrite(REMEMBER));
     transaction
-        .execute(&*remember, &[&component, &number, &name, &migration.hash()])
+        .execute_typed(
+            &remember,
+            &[
+                (&component, Type::TEXT),
+                (&number, Type::INT4),
+                (&name, Type::TEXT),
+                (&migration.hash(), Type::TEXT),
+            ],
+        )
         .await
         .map_err(failed)?;
     Ok(())
@@ -104,7 +115,7 @@ async fn apply(
 
 async fn require_server(client: &impl GenericClient) -> Result<(), MigrateError> {
     let row = client
-        .query_one(
+        .query_typed_one(
             "select current_setting('server_version_num')::integer, current_setting('server_version'),
                  current_setting('server_encoding')",
             &[],
