@@ -62,8 +62,8 @@ pub use payload::{InvalidPayload, PAYLOAD_BYTES_MAX, PAYLOAD_DEPTH_MAX, Payload}
 pub use position::{GlobalPosition, InvalidPosition};
 pub use postgres::PostgresStore;
 pub use read::{
-    Direction, LogPage, LogQuery, PAGE_EVENTS_DEFAULT, ReadError, StreamInfo, StreamListQuery, StreamQuery,
-    StreamTail,
+    Direction, HeldBack, LogPage, LogQuery, PAGE_EVENTS_DEFAULT, ReadError, StreamInfo, StreamListQuery,
+    StreamQuery, StreamTail,
 };
 pub use snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail, StoredSnapshot, snapshot_hash};
 pub use snapshot_store::SnapshotStore;

@@ -138,14 +138,26 @@ pub struct LogPage {
     /// The events, in the order asked for.
     pub events: Vec<RecordedEvent>,
     /// Reading forward: every event up to here that the query wants, now and for ever, is in this page or before
-    /// it. It can lie behind the last event (positions have holes, a filter passes events over) and never lies
-    /// before the position asked from.
+    /// it. It is the position of an event, if not of one that is wanted, or the one asked from: what was drawn and
+    /// rolled back may be drawn again after a crash, and is never settled.
     pub settled_to: GlobalPosition,
-    /// The highest settled position of the log when the page was read.
+    /// The highest settled position of the log when the page was read: that of an event, or the start.
     pub head: GlobalPosition,
-    /// Reading forward: positions behind `head` had been drawn when the page was read, so an open append may
-    /// be holding settled events back. Its end sends no hint when it is rolled back: look again.
-    pub held_back: bool,
+    /// Reading forward: an open append was holding back what others may have committed behind it. Its end sends
+    /// no hint when it is rolled back: look again.
+    pub held_back: Option<HeldBack>,
+}
+
+/// What holds a reader back: the lowest mark of an open append. Two are equal while nothing has moved; it is no
+/// place to go on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HeldBack(i64);
+
+impl HeldBack {
+    /// Takes a mark that the log itself told.
+    pub(crate) fn at_mark(mark: i64) -> Self {
+        Self(mark)
+    }
 }
 
 /// What the log knows about a stream.

@@ -87,7 +87,10 @@ async fn follow(
         cursor = page.settled_to;
         if woken && waits == Waits::TakingHintsForEvents {
             let client = store.pool().get().await.expect("a connection");
-            let drawn = client.query_one("select annals.last_drawn()", &[]).await.expect("the last position");
+            let drawn = client
+                .query_one("select last_value from annals.events_position_seq", &[])
+                .await
+                .expect("the last position");
             cursor = cursor.max(GlobalPosition::try_from(drawn.get::<_, i64>(0)).expect("a position"));
         }
         seen.send_modify(|seen| *seen += page.events.len());

@@ -38,13 +38,13 @@ pub(super) fn read_log(log: &Log, query: &LogQuery) -> LogPage {
             let wanted = log.events[first..].iter().filter(|event| query.filter.wants(event));
             let events: Vec<_> = wanted.take(query.limit).cloned().collect();
             let settled_to = settled_to(log, &events, query);
-            LogPage { events, settled_to, head, held_back: false }
+            LogPage { events, settled_to, head, held_back: None }
         }
         Direction::Backward => {
             let end = log.events.partition_point(|event| event.position < query.from);
             let wanted = log.events[..end].iter().rev().filter(|event| query.filter.wants(event));
             let events = wanted.take(query.limit).cloned().collect();
-            LogPage { events, settled_to: head, head, held_back: false }
+            LogPage { events, settled_to: head, head, held_back: None }
         }
     }
 }

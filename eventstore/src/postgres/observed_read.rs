@@ -63,7 +63,7 @@ pub(super) async fn read_log(
     let result = observed(read, &span, call).await;
     if let Ok(page) = &result {
         told(read, &span, page.events.len());
-        span.record("settled_to", display(page.settled_to)).record("held_back", page.held_back);
+        span.record("settled_to", display(page.settled_to)).record("held_back", page.held_back.is_some());
     }
     result
 }

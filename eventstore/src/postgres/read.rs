@@ -14,7 +14,7 @@ use crate::filter::EventFilter;
 use crate::metadata::{CausationId, CorrelationId};
 use crate::position::GlobalPosition;
 use crate::read::{
-    Direction, LogPage, LogQuery, NameRanges, ReadError, StreamInfo, StreamListQuery, StreamQuery,
+    Direction, HeldBack, LogPage, LogQuery, NameRanges, ReadError, StreamInfo, StreamListQuery, StreamQuery,
 };
 use crate::stream::{Category, StreamName};
 use crate::telemetry::{FENCE_LOOKS, Look};
@@ -141,7 +141,7 @@ async fn read_filtered(session: &Session, page: LogQuery) -> Result<LogPage, Rea
     let marked = marked_page(&rows, &page)?;
     match page.direction {
         Direction::Forward => Ok(marked),
-        Direction::Backward => Ok(LogPage { settled_to: marked.head, held_back: false, ..marked }),
+        Direction::Backward => Ok(LogPage { settled_to: marked.head, held_back: None, ..marked }),
     }
 }
 
@@ -152,10 +152,12 @@ fn texts<'f, T>(wanted: &'f Option<HashSet<T>>, text: impl Fn(&'f T) -> &'f str)
 
 /// Tells rows that each carry the marks as a page, where they were read forward.
 fn marked_page(rows: &[Row], page: &LogQuery) -> Result<LogPage, ReadError> {
-    let mark = |column| rows.first().map_or(Ok(0), |row| row.try_get(column)).map_err(read_error);
-    let (head, last_drawn): (i64, i64) = (mark(0)?, mark(1)?);
-    let (head, held_back) = (GlobalPosition::recorded(head), last_drawn > head);
-    FENCE_LOOKS.count(if held_back { Look::HeldBack } else { Look::Settled });
+    let mark = |column| -> Result<Option<i64>, ReadError> {
+        rows.first().map_or(Ok(None), |row| row.try_get(column)).map_err(read_error)
+    };
+    let head = GlobalPosition::recorded(mark(0)?.unwrap_or_default());
+    let held_back = mark(1)?.map(HeldBack::at_mark);
+    FENCE_LOOKS.count(if held_back.is_some() { Look::HeldBack } else { Look::Settled });
     // The one row without an event carries the marks alone.
     let with_event = |row: &&Row| row.try_get::<_, Option<i64>>(2).is_ok_and(|position| position.is_some());
     let events: Vec<_> = rows
@@ -181,7 +183,7 @@ async fn read_backward(session: &Session, page: LogQuery) -> Result<LogPage, Rea
     let rows = query(session, &session.statements.read_log_backward, parameters).await?;
     let head = GlobalPosition::recorded(head);
     let events = events(&rows).map_err(read_error)?;
-    Ok(LogPage { events, settled_to: head, head, held_back: false })
+    Ok(LogPage { events, settled_to: head, head, held_back: None })
 }
 
 fn info(name: StreamName, row: &Row) -> Result<StreamInfo, ReadError> {

@@ -117,8 +117,8 @@ impl<S: EventStore> Subscription<S> {
         let most = self.wakeups.poll_interval();
         self.wait = if log.events.len() >= self.page_events {
             Wait::Nothing
-        } else if log.held_back {
-            let rest = self.look_again.rest(begun.elapsed(), log.head, most);
+        } else if let Some(held_back) = log.held_back {
+            let rest = self.look_again.rest(begun.elapsed(), held_back, most);
             Wait::Resting { since: Instant::now(), rest }
         } else {
             Wait::ForHint

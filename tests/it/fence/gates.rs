@@ -83,8 +83,8 @@ pub(super) async fn plant_gates(owner: &Client) -> Result<(), tokio_postgres::Er
         ("enter_fence", "-- gap: between the streams' rows and the last position", Gate::LastDrawn),
         ("enter_fence", "-- gap: between the last position and the mark", Gate::Mark),
         ("enter_fence", "-- gap: between the mark and the draw", Gate::Draw),
-        ("head", "-- gap: between the last position and the marks", Gate::Marks),
-        ("read_log_page", "-- gap: between the marks and the rows", Gate::Rows),
+        ("look", "-- gap: between the last position and the marks", Gate::Marks),
+        ("look", "-- gap: between the marks and the rows", Gate::Rows),
     ];
     for (function, gap, gate) in gaps {
         replace_in(owner, function, &[(gap, &gate.statement())]).await?;

@@ -151,12 +151,14 @@ async fn whatever_a_writer_did_before_it_is_delivered_once_and_in_order_in_every
 
 /// The late writer draws first and commits last; the early one and the whole read come in between.
 const EARLY_COMES_BEFORE_LATE: &str = "aaaaa bbbbbb rrr a";
-/// The writer commits when the reader knows the last position and not yet the marks.
-const COMMIT_BETWEEN_LAST_POSITION_AND_MARKS: &str = "aaaaa r a rr";
+/// The late writer draws first, and commits when the reader knows the last position and not yet the marks.
+const COMMIT_BETWEEN_LAST_POSITION_AND_MARKS: &str = "aaaaa bbbbbb r a rr";
 /// The first writer of all has drawn and not committed when the reader comes.
 const FIRST_POSITION_IS_OPEN: &str = "aaaaa rrr a";
 /// The reader comes before anybody.
 const READ_BEFORE_ANYTHING: &str = "rrr aaaaaa";
+/// The only writer rolls back before the reader comes.
+const READ_AFTER_A_ROLLBACK: &str = "aaaaaa rrr";
 /// The first to draw is the last to lock. A writer that draws before it locks has one step more.
 const FIRST_TO_DRAW_LOCKS_LAST: &str = "aaaa bbbbbbb aaa rrr";
 
@@ -175,9 +177,13 @@ async fn is_caught(mutant: Mutant, cast: Cast, text: &str, fault: Fault) -> Test
 
 /// What finds the mutant is not found in the sound log.
 async fn is_caught_alone(mutant: Mutant, cast: Cast, text: &str) -> Result<(), TestFailure> {
+    is_caught_alone_by(mutant, cast, text, Fault::DeliveredIsNotCommitted).await
+}
+
+async fn is_caught_alone_by(mutant: Mutant, cast: Cast, text: &str, fault: Fault) -> Result<(), TestFailure> {
     let outcome = Stage::set(&cast, None).await?.play(&Schedule::named(&cast, text)).await?;
     assert_eq!(outcome.faults(), [], "{outcome:?}");
-    is_caught(mutant, cast, text, Fault::DeliveredIsNotCommitted).await
+    is_caught(mutant, cast, text, fault).await
 }
 
 #[tokio::test]
@@ -193,7 +199,7 @@ async fn without_the_fence_the_late_writer_is_lost() -> TestResult {
 
 #[tokio::test]
 async fn a_reader_in_one_statement_loses_who_commits_meanwhile() -> TestResult {
-    for cast in at_both_logs(&[Writer::to(1)], 1) {
+    for cast in at_both_logs(&[Writer::to(1), Writer::to(2)], 1) {
         is_caught_alone(Mutant::OneStatement, cast, COMMIT_BETWEEN_LAST_POSITION_AND_MARKS).await?;
     }
     Ok(())
@@ -209,18 +215,39 @@ async fn positions_drawn_before_the_row_lock_make_versions_fall() -> TestResult 
 }
 
 #[tokio::test]
-async fn a_fence_without_the_edge_of_the_empty_log_loses_the_first_writer() -> TestResult {
+async fn a_fence_without_the_edge_of_the_empty_log_is_clear_at_a_position_that_is_open() -> TestResult {
     for writer in [Writer::to(1), Writer::to(1).of_a_first_event()] {
         let cast = Cast::new(Log::Empty, [writer], 1);
-        is_caught_alone(Mutant::NoEmptyLogEdgeInFence, cast, FIRST_POSITION_IS_OPEN).await?;
+        is_caught_alone_by(
+            Mutant::NoEmptyLogEdgeInFence,
+            cast,
+            FIRST_POSITION_IS_OPEN,
+            Fault::ClearAboveAnOpenPosition,
+        )
+        .await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_reader_without_the_edge_of_the_empty_log_loses_the_first_writer() -> TestResult {
+async fn a_reader_without_the_edge_of_the_empty_log_is_clear_at_a_position_to_be_drawn() -> TestResult {
     let cast = Cast::new(Log::Empty, [Writer::to(1)], 1);
-    is_caught_alone(Mutant::NoEmptyLogEdgeInHead, cast, READ_BEFORE_ANYTHING).await
+    is_caught_alone_by(
+        Mutant::NoEmptyLogEdgeInHead,
+        cast,
+        READ_BEFORE_ANYTHING,
+        Fault::ClearAboveAnOpenPosition,
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_reader_that_settles_where_no_event_stands_is_found_out_after_a_rollback() -> TestResult {
+    for cast in at_both_logs(&[Writer::to(1).rolling_back()], 1) {
+        let fault = Fault::SettledWhereNothingIs;
+        is_caught_alone_by(Mutant::SettlesWhereNothingIs, cast, READ_AFTER_A_ROLLBACK, fault).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

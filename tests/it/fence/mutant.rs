@@ -17,6 +17,9 @@ pub(super) enum Mutant {
     NoEmptyLogEdgeInFence,
     /// Readers do.
     NoEmptyLogEdgeInHead,
+    /// Readers take the last position that can be drawn no more for one that they may go on from, although no event
+    /// stands there.
+    SettlesWhereNothingIs,
     /// A mark is believed whichever transaction it names.
     TransactionNotChecked,
     /// A mark is believed whichever log it names.
@@ -30,6 +33,7 @@ const EDGE_IN_ONE_EVENT: &str =
 const NO_EDGE: &str = "(select last_value from annals.events_position_seq)";
 const MARK_IN_ONE_EVENT: &str = "pg_catalog.pg_advisory_xact_lock_shared(";
 const EDGE: &str = "case when is_called then last_value else 0 end";
+const LAST_EVENT: &str = "(select e.position from annals.events as e where e.position <= clear_to order by e.position desc limit 1)";
 const BELIEVED: &str = "if mark = any (string_to_array(marks, ' ')) then";
 const STREAM: &str = "-- Lock the stream's row and move its version, if it is what the caller expects.";
 
@@ -38,7 +42,7 @@ impl Mutant {
         match self {
             // A stable function sees with the snapshot of the statement that calls it.
             Self::OneStatement => {
-                let sql = "alter function annals.head() stable;
+                let sql = "alter function annals.look() stable;
                            alter function annals.read_log_page(bigint, integer) stable";
                 owner.batch_execute(sql).await
             }
@@ -51,7 +55,8 @@ impl Mutant {
                 replace_in(owner, "enter_fence", &[(EDGE_IN_FENCE, NO_EDGE)]).await?;
                 Self::in_one_event(owner, (EDGE_IN_ONE_EVENT, NO_EDGE)).await
             }
-            Self::NoEmptyLogEdgeInHead => replace_in(owner, "head", &[(EDGE, "last_value")]).await,
+            Self::NoEmptyLogEdgeInHead => replace_in(owner, "look", &[(EDGE, "last_value")]).await,
+            Self::SettlesWhereNothingIs => replace_in(owner, "look", &[(LAST_EVENT, "clear_to")]).await,
             Self::TransactionNotChecked => {
                 let any_transaction =
                     "if marks like '%:' || 'annals.events_position_seq'::regclass::oid then";

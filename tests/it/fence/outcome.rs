@@ -13,6 +13,8 @@ pub(super) struct Stored {
 pub(super) struct Page {
     pub(super) positions: Vec<i64>,
     pub(super) settled_to: i64,
+    /// Up to where the fence was clear right after the page.
+    pub(super) clear_to: i64,
     /// The writers whose transactions had not ended when the page came.
     pub(super) open_writers: Vec<usize>,
 }
@@ -26,8 +28,8 @@ pub(super) struct Outcome {
     pub(super) pages: Vec<Page>,
     /// By writer: the position it drew.
     pub(super) drawn: Vec<i64>,
-    /// The last position that anybody drew.
-    pub(super) last_drawn: i64,
+    /// The last event that was there before the schedule, 0 when there was none.
+    pub(super) before: i64,
 }
 
 /// A broken promise.
@@ -35,8 +37,10 @@ pub(super) struct Outcome {
 pub(super) enum Fault {
     /// A committed event was never delivered, or one was delivered twice or before a lower one.
     DeliveredIsNotCommitted,
-    /// A page was settled at or above the position of a transaction that was still open.
-    SettledAboveAnOpenPosition,
+    /// The fence was clear at or above the position of a transaction that was still open.
+    ClearAboveAnOpenPosition,
+    /// A page was settled at a position where no event stands: a crash may let it be drawn again.
+    SettledWhereNothingIs,
     /// A later version of a stream stands at a lower position.
     VersionFallsWithPosition,
     /// When everybody was done, the reader was still held back.
@@ -48,10 +52,11 @@ impl Outcome {
     pub(super) fn faults(&self) -> Vec<Fault> {
         let checks = [
             (self.delivered() != self.committed(), Fault::DeliveredIsNotCommitted),
-            (self.pages.iter().any(|page| self.is_settled_too_far(page)), Fault::SettledAboveAnOpenPosition),
+            (self.pages.iter().any(|page| self.is_clear_too_far(page)), Fault::ClearAboveAnOpenPosition),
+            (self.pages.iter().any(|page| self.is_settled_nowhere(page)), Fault::SettledWhereNothingIs),
             (self.versions_fall(), Fault::VersionFallsWithPosition),
             (
-                self.pages.last().is_none_or(|page| page.settled_to != self.last_drawn),
+                self.pages.last().is_none_or(|page| page.settled_to < self.last_event()),
                 Fault::HeldBackByNobody,
             ),
         ];
@@ -66,8 +71,16 @@ impl Outcome {
         self.pages.iter().flat_map(|page| page.positions.iter().copied()).collect()
     }
 
-    fn is_settled_too_far(&self, page: &Page) -> bool {
-        page.open_writers.iter().any(|writer| self.drawn[*writer] <= page.settled_to)
+    fn last_event(&self) -> i64 {
+        self.committed.last().map_or(self.before, |event| event.position)
+    }
+
+    fn is_clear_too_far(&self, page: &Page) -> bool {
+        page.open_writers.iter().any(|writer| self.drawn[*writer] <= page.clear_to)
+    }
+
+    fn is_settled_nowhere(&self, page: &Page) -> bool {
+        page.settled_to != self.before && !self.committed().contains(&page.settled_to)
     }
 
     fn versions_fall(&self) -> bool {

@@ -25,7 +25,7 @@ pub(super) struct Stage {
     sessions: Vec<Session>,
     read: Statement,
     stored: Statement,
-    last_drawn: i64,
+    last_event: i64,
     /// Whose steps are compared with what the model of waiting says: all but a mutant's.
     is_sound: bool,
     // The last to go: a database with connections takes longer to drop.
@@ -60,7 +60,7 @@ impl Stage {
         }
         let (read, stored) = (owner.prepare(READ).await?, owner.prepare(STORED).await?);
         let (cast, is_sound) = (cast.clone(), mutant.is_none());
-        let mut stage = Self { cast, owner, gates, sessions, read, stored, last_drawn: 0, is_sound, _db: db };
+        let mut stage = Self { cast, owner, gates, sessions, read, stored, last_event: 0, is_sound, _db: db };
         stage.stored_behind(0).await?;
         Ok(stage)
     }
@@ -71,7 +71,7 @@ impl Stage {
             self.empty_the_log().await?;
         }
         let mut play = Play {
-            cursor: self.last_drawn,
+            cursor: self.last_event,
             pages: Vec::new(),
             drawn: vec![i64::MAX; self.cast.writers.len()],
             ended: vec![false; self.cast.writers.len()],
@@ -91,11 +91,11 @@ impl Stage {
             "{schedule:?} stops early"
         );
 
-        let start = self.last_drawn;
+        let start = self.last_event;
         let page = self.read_the_rest(play.cursor).await?;
         play.pages.push(page);
         let committed = self.stored_behind(start).await?;
-        Ok(Outcome { committed, pages: play.pages, drawn: play.drawn, last_drawn: self.last_drawn })
+        Ok(Outcome { committed, pages: play.pages, drawn: play.drawn, before: start })
     }
 
     async fn step(&mut self, number: usize, play: &mut Play) -> Result<(), TestFailure> {
@@ -104,7 +104,7 @@ impl Stage {
             _ if session.place() != Place::Idle => {
                 session.go_on(&self.gates).await?;
                 if session.place() == Place::Idle {
-                    self.note_answer(number, play)?;
+                    self.note_answer(number, play).await?;
                 }
             }
             Some(_) if play.drawn[number] != i64::MAX => self.end(number, play).await?,
@@ -151,7 +151,7 @@ impl Stage {
         }
     }
 
-    fn note_answer(&self, number: usize, play: &mut Play) -> Result<(), TestFailure> {
+    async fn note_answer(&self, number: usize, play: &mut Play) -> Result<(), TestFailure> {
         let rows = self.sessions[number].answer();
         if number < self.cast.writers.len() {
             let receipt = rows.last().and_then(|row| row.get("from_position")).expect("an append's receipt");
@@ -163,7 +163,8 @@ impl Stage {
             let open_writers = (0..play.ended.len()).filter(|writer| !play.ended[*writer]).collect();
             // The head falls when a transaction enters the fence late; a cursor does not.
             play.cursor = play.cursor.max(settled_to);
-            play.pages.push(Page { positions, settled_to, open_writers });
+            let clear_to = self.clear_to().await?;
+            play.pages.push(Page { positions, settled_to, clear_to, open_writers });
         }
         Ok(())
     }
@@ -184,7 +185,7 @@ impl Stage {
     async fn empty_the_log(&mut self) -> Result<(), TestFailure> {
         let sql = "delete from annals.events; delete from annals.streams;
                    select setval('annals.events_position_seq', 1, false)";
-        self.last_drawn = 0;
+        self.last_event = 0;
         Ok(self.owner.batch_execute(sql).await?)
     }
 
@@ -192,26 +193,28 @@ impl Stage {
         let rows = self.owner.query(&self.read, &[&after]).await?;
         let settled_to = rows.first().expect("a page has a head").get(0);
         let positions = rows.iter().filter_map(|row| row.get(1)).collect();
-        Ok(Page { positions, settled_to, open_writers: Vec::new() })
+        let clear_to = self.clear_to().await?;
+        Ok(Page { positions, settled_to, clear_to, open_writers: Vec::new() })
     }
 
-    /// Returns the events behind a position, and notes the last position drawn.
+    async fn clear_to(&self) -> Result<i64, TestFailure> {
+        Ok(self.owner.query_one("select clear_to from annals.look()", &[]).await?.get(0))
+    }
+
+    /// Returns the events behind a position, and notes the last one.
     async fn stored_behind(&mut self, position: i64) -> Result<Vec<Stored>, TestFailure> {
         let rows = self.owner.query(&self.stored, &[&position]).await?;
-        self.last_drawn = rows.first().expect("the sequence has a row").get(3);
-        let stored = |row: &Row| {
-            Some(Stored { position: row.get::<_, Option<i64>>(0)?, stream: row.get(1), version: row.get(2) })
-        };
-        Ok(rows.iter().filter_map(stored).collect())
+        let stored = |row: &Row| Stored { position: row.get(0), stream: row.get(1), version: row.get(2) };
+        let events: Vec<Stored> = rows.iter().map(stored).collect();
+        self.last_event = events.last().map_or(self.last_event, |event| event.position);
+        Ok(events)
     }
 }
 
 const READ: &str = "select head, position from annals.read_log_page($1, 100)";
 
 const STORED: &str = "
-    select e.position, e.stream_id, e.version, case when s.is_called then s.last_value else 0 end
-    from annals.events_position_seq as s left join annals.events as e on e.position > $1
-    order by e.position";
+    select position, stream_id, version from annals.events where position > $1 order by position";
 
 /// What is noted while a schedule is played.
 struct Play {

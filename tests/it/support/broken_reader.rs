@@ -127,7 +127,7 @@ impl ReadBy {
             Some(last) if events.len() == query.limit => last.position,
             _ => head.max(query.from),
         };
-        Ok(LogPage { events, settled_to, head, held_back: false })
+        Ok(LogPage { events, settled_to, head, held_back: None })
     }
 }
 

@@ -66,6 +66,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "close_key",
     "enter_fence",
     "head",
+    "look",
     "prune_snapshots",
     "read_all",
     "read_filtered_page",

@@ -1,4 +1,4 @@
--- Reads one page of settled events that pass a filter, the head they were read up to, and the last position drawn.
+-- Reads one page of settled events that pass a filter, the head they were read up to, and what holds events back.
 --
 -- in   $1  bigint       position, exclusive
 --      $2  integer      most rows to return
@@ -13,6 +13,6 @@
 --      $11 timestamptz  recorded before then, or null
 -- out  1 to $2 rows in the order asked for, each with both marks; one row with the marks alone when there is none
 -- plan function scan
-select head, (select annals.last_drawn()) as last_drawn, position, stream, version, event_id, event_type,
+select head, held_back_at, position, stream, version, event_id, event_type,
     schema_version, data, metadata, recorded_at
 from annals.read_filtered_page($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

@@ -1,9 +1,9 @@
--- Reads one page of settled events behind a position, the head they were read up to, and the last position drawn.
+-- Reads one page of settled events behind a position, the head they were read up to, and what holds events back.
 --
 -- in   $1  bigint   position, exclusive
 --      $2  integer  most rows to return
 -- out  1 to $2 rows by rising position, each with both marks; one row with the marks alone when there is none
 -- plan function scan
-select head, (select annals.last_drawn()) as last_drawn, position, stream, version, event_id, event_type,
+select head, held_back_at, position, stream, version, event_id, event_type,
     schema_version, data, metadata, recorded_at
 from annals.read_log_page($1, $2)

@@ -45,12 +45,18 @@ begin
 end
 $$;
 
--- Returns the highest settled position: nothing at or below it can appear any more.
+-- Looks how far the log has settled.
 --
 -- Three steps, each seeing what the one before cannot have missed: the last position drawn, then the lowest
--- mark, then (in the caller's next statement) the rows. Folded into one snapshot they would lose events,
--- hence LG006 in any isolation level that has one snapshot for all. Tests stop at each line `gap`.
-create function annals.head() returns bigint
+-- mark, then the rows. Folded into one snapshot they would lose events, hence LG006 in any isolation level that
+-- has one snapshot for all. Tests stop at each line `gap`.
+--
+-- out  head          the position of the last event at or below `clear_to`, 0 when there is none: where a reader may
+--                    go on. Its commit is on the disk, and with it that its position was drawn.
+--      clear_to      nothing at or below it can appear any more – unless the server crashes: a position that was
+--                    rolled back may then be drawn again. So it is no place to go on from.
+--      is_held_back  whether an open append holds back what lies behind `clear_to`
+create function annals.look(out head bigint, out clear_to bigint, out is_held_back boolean)
 language plpgsql volatile
 as $$
 declare
@@ -87,8 +93,17 @@ begin
           where appender.virtualtransaction = mark.virtualtransaction
             and appender.relation = 'annals.streams'::regclass);
 
-    return least(last_drawn, fenced);
+    clear_to := least(last_drawn, fenced);
+    is_held_back := coalesce(fenced < last_drawn, false);
+    -- gap: between the marks and the rows
+    head := coalesce(
+        (select e.position from annals.events as e where e.position <= clear_to order by e.position desc limit 1), 0);
 end
 $$;
+
+-- Returns the highest settled position: that of the last event behind which nothing can appear any more.
+create function annals.head() returns bigint
+language sql volatile
+as $$ select l.head from annals.look() as l $$;
 
 comment on function annals.head() is 'the highest settled position of the log';

@@ -41,39 +41,34 @@ $$;
 
 -- Reads one page of the log with the head it was read up to: what drivers call.
 --
--- out  the settled events behind `after` by rising position, each row with the head;
---      one row with the head alone when there are none
+-- out  the settled events behind `after` by rising position, each row with the head and, where an open append holds
+--      events back, with the mark that does; one row with these alone when there are none
 create function annals.read_log_page(after bigint, max integer)
-returns table (head bigint, "position" bigint, stream text, version bigint, event_id uuid, event_type text,
+returns table (head bigint, held_back_at bigint, "position" bigint, stream text, version bigint, event_id uuid, event_type text,
                schema_version integer, data json, metadata json, recorded_at timestamptz)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    settled constant bigint := annals.head();
+    -- Statements of their own, before the rows.
+    seen constant record := annals.look();
+    mark constant bigint := case when seen.is_held_back then seen.clear_to end;
 begin
-    -- gap: between the marks and the rows
     return query
-    select settled, e.position, s.stream_name, e.version, e.event_id, e.event_type, e.schema_version, e.data,
+    select seen.head, mark, e.position, s.stream_name, e.version, e.event_id, e.event_type, e.schema_version, e.data,
         e.metadata, e.recorded_at
     from annals.events as e
     join annals.streams as s on s.stream_id = e.stream_id
-    where e.position > after and e.position <= settled
+    where e.position > after and e.position <= seen.head
     order by e.position
     limit annals.page_size(max);
     if not found then
-        head := settled;
+        head := seen.head;
+        held_back_at := mark;
         return next;
     end if;
 end
 $$;
-
--- Returns the last position that was drawn, settled or not. Where it lies behind the head, an append is open;
--- should that one be rolled back, nobody tells, and a reader that waits for what it holds back must look again.
-create function annals.last_drawn() returns bigint
-language sql volatile
-set search_path = pg_catalog, pg_temp
-as $$ select case when is_called then last_value else 0 end from annals.events_position_seq $$;
 
 -- Reads one page of the log of all streams, oldest event first.
 --

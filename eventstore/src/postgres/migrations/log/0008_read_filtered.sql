@@ -14,7 +14,7 @@ as $$ select case when elements = 1 then '(' || parameter || ')[1]' else 'any ('
 -- in   backward    newest first
 --      streams …   null where everything is wanted, else what is
 -- out  a query whose parameters are $1 the head, $2 a position, $3 the most rows, $4 to $11 streams, categories,
---      types, ids, correlation, causation, since, before
+--      types, ids, correlation, causation, since, before, $12 what holds events back
 create function annals.filtered_query(
     backward boolean, streams text[], categories text[], types text[], ids uuid[],
     correlation text, causation text, since timestamptz, before timestamptz)
@@ -23,7 +23,7 @@ language plpgsql immutable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    written text := 'select $1, e.position, s.stream_name, e.version, e.event_id, e.event_type, e.schema_version, '
+    written text := 'select $1, $12, e.position, s.stream_name, e.version, e.event_id, e.event_type, e.schema_version, '
         'e.data, e.metadata, e.recorded_at '
         'from annals.events as e join annals.streams as s on s.stream_id = e.stream_id '
         'where e.position <= $1 and e.position ' || case when backward then '<' else '>' end || ' $2';
@@ -64,30 +64,33 @@ $$;
 -- in   from_position  exclusive: the page holds what is behind it, or before it when `backward`
 --      max            the most rows to return
 --      the others     as for annals.filtered_query
--- out  settled events only, each row with the head; one row with the head alone when there are none
+-- out  settled events only, each row with the head and what holds events back; one row with these alone when there
+--      are none
 -- raises  LG006 in any isolation level but READ COMMITTED
 create function annals.read_filtered_page(
     from_position bigint, max integer, backward boolean, streams text[], categories text[], types text[], ids uuid[],
     correlation text, causation text, since timestamptz, before timestamptz)
-returns table (head bigint, "position" bigint, stream text, version bigint, event_id uuid, event_type text,
+returns table (head bigint, held_back_at bigint, "position" bigint, stream text, version bigint, event_id uuid, event_type text,
                schema_version integer, data json, metadata json, recorded_at timestamptz)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- A statement of its own, before the rows: see annals.head.
-    settled constant bigint := annals.head();
+    -- Statements of their own, before the rows.
+    seen constant record := annals.look();
+    mark constant bigint := case when seen.is_held_back then seen.clear_to end;
     found_rows bigint;
 begin
     -- Planned anew for each page, with the values at hand: the planner knows how rare they are, and which of the
     -- optional indexes there are now.
     return query execute
         annals.filtered_query(backward, streams, categories, types, ids, correlation, causation, since, before)
-        using settled, from_position, annals.page_size(max), streams, categories, types, ids, correlation, causation,
-            since, before;
+        using seen.head, from_position, annals.page_size(max), streams, categories, types, ids, correlation, causation,
+            since, before, mark;
     get diagnostics found_rows = row_count;
     if found_rows = 0 then
-        head := settled;
+        head := seen.head;
+        held_back_at := mark;
         return next;
     end if;
 end
