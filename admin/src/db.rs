@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::exit::Outcome;
 use crate::index;
 use crate::output::{Format, Output, say};
+use crate::roles::{self, RolesArgs};
 use crate::target::TargetArgs;
 
 /// The verbs of `annals db`.
@@ -23,6 +24,8 @@ pub(crate) enum Verb {
     /// Indexes that the log can do without: filtered reads are faster with them, appends slower.
     #[command(subcommand)]
     Index(index::Verb),
+    /// Prints the SQL for the roles of the log: an owner, and for everybody else the least that they need.
+    Roles(RolesArgs),
 }
 
 /// Runs one of the verbs.
@@ -32,6 +35,7 @@ pub(crate) async fn run(verb: Verb, target: &TargetArgs) -> Outcome {
         Verb::Migrate { print: false } => bring_up_to_date(target).await,
         Verb::Status(format) => status(format, target).await,
         Verb::Index(verb) => index::run(verb, target).await,
+        Verb::Roles(args) => roles::run(args, target).await,
     }
 }
 

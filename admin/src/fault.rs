@@ -3,9 +3,9 @@
 use annals_devdb::{DatabaseError, StartError, StopError};
 use annals_eventstore::postgres::{
     ConnectError, ConnectFault, IndexError, InvalidConnectOptions, InvalidSchemaName, MigrateError,
-    OpenError, SchemaFault,
+    OpenError, RolesError, SchemaFault,
 };
-use annals_eventstore::{AppendError, ExpectedVersion, InvalidPayload, ReadError};
+use annals_eventstore::{AppendError, DeletionError, ExpectedVersion, InvalidPayload, ReadError, ScrubError};
 
 use crate::exit::{Exit, Failure};
 
@@ -59,6 +59,47 @@ pub(crate) fn append_failure(
                 .advise(format!("nothing was written; the key was given as {key:?}, use another"))
         }
         _ => error.into(),
+    }
+}
+
+impl From<DeletionError> for Failure {
+    fn from(error: DeletionError) -> Self {
+        let (exit, advice) = match &error {
+            DeletionError::WrongVersion { .. } => (Exit::VersionConflict, "nothing was changed"),
+            DeletionError::StreamNotFound(_) => (Exit::NotFound, "nothing was changed"),
+            DeletionError::Malformed(_) => (Exit::Usage, "nothing was changed"),
+            DeletionError::Serialization(..) => (Exit::TryAgain, "nothing was changed; try again"),
+            DeletionError::OutcomeUnknown(..) => {
+                (Exit::TryAgain, "look at the stream, or repeat the command")
+            }
+            DeletionError::Unavailable(_) => {
+                (Exit::Unavailable, "nothing was changed; try again when the database answers")
+            }
+            _ => return Self::failed(error),
+        };
+        Self::new(exit, error).advise(advice)
+    }
+}
+
+impl From<ScrubError> for Failure {
+    fn from(error: ScrubError) -> Self {
+        let exit = match &error {
+            ScrubError::StreamNotFound(_) => Exit::NotFound,
+            ScrubError::Malformed(_) => Exit::Usage,
+            ScrubError::Unavailable(_) => Exit::Unavailable,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error).advise("batches that were done are gone; the same command goes on")
+    }
+}
+
+impl From<RolesError> for Failure {
+    fn from(error: RolesError) -> Self {
+        match error {
+            RolesError::Schema(error) => error.into(),
+            RolesError::Connect(error) => error.into(),
+            other => Self::failed(other),
+        }
     }
 }
 

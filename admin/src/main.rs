@@ -12,6 +12,7 @@ mod fault;
 mod filter;
 mod index;
 mod output;
+mod roles;
 mod stream;
 mod target;
 

@@ -17,6 +17,7 @@ mod claim;
 mod codec;
 mod consumer;
 mod decisions;
+mod deletion;
 mod event;
 mod event_id;
 mod filter;
@@ -28,6 +29,7 @@ mod payload;
 mod position;
 pub mod postgres;
 mod read;
+mod retention;
 mod snapshot;
 mod snapshot_store;
 mod store;
@@ -48,6 +50,9 @@ pub use claim::{CLAIM_SPACE_BYTES_MAX, CLAIM_VALUE_BYTES_MAX, Claim, ClaimChange
 pub use codec::{DecodeError, EncodeError, Event};
 pub use consumer::{CheckpointKeeper, CheckpointPolicy, CheckpointedConsumer, ConsumeError};
 pub use decisions::{AppendDecisions, AppendedDecisions, Decision, KeyUsed};
+pub use deletion::{
+    Deleted, Deletion, DeletionError, SCRUB_BATCH_EVENTS_DEFAULT, Scrub, ScrubError, Scrubbed,
+};
 pub use event::{
     EVENT_TYPE_BYTES_MAX, EventType, InvalidEvent, InvalidEventType, InvalidSchemaVersion, NewEvent,
     RecordedEvent, SchemaVersion,
@@ -65,6 +70,7 @@ pub use read::{
     Direction, HeldBack, LogPage, LogQuery, PAGE_EVENTS_DEFAULT, ReadError, StreamInfo, StreamListQuery,
     StreamQuery, StreamTail,
 };
+pub use retention::StreamRetention;
 pub use snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail, StoredSnapshot, snapshot_hash};
 pub use snapshot_store::SnapshotStore;
 pub use store::{EventStore, TransactionalStore};

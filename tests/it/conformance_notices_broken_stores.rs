@@ -71,6 +71,7 @@ notices! {
         versions_rise_in_the_order_of_the_log,
         a_subscription_resumes_where_another_ended,
         a_subscription_begins_where_it_was_asked_to,
+        a_stream_deleted_during_a_subscription_stops_nobody,
     ];
     a_store_that_delivers_twice_is_noticed: DeliversTwice by [
         every_page_size_reads_the_same_log,
@@ -78,6 +79,7 @@ notices! {
         versions_rise_in_the_order_of_the_log,
         a_subscription_resumes_where_another_ended,
         a_live_subscription_gets_what_is_appended,
+        a_stream_deleted_during_a_subscription_stops_nobody,
     ];
     a_store_that_settles_too_early_is_noticed: SettlesTooEarly by [
         every_page_size_reads_the_same_log,
@@ -148,6 +150,31 @@ notices! {
     ];
     a_store_that_takes_known_ids_is_noticed: TakesKnownIds by [
         a_known_event_id_is_refused_where_ids_are_unique,
+    ];
+    a_store_that_shows_deleted_streams_is_noticed: ShowsDeletedStreams by [
+        a_deleted_stream_is_not_found_and_begins_again_where_it_ended,
+        a_deleted_stream_is_none_to_those_who_expect_one,
+    ];
+    a_store_that_deletes_at_any_version_is_noticed: DeletesAtAnyVersion by [
+        a_deletion_is_refused_unless_the_stream_is_as_expected,
+    ];
+    a_store_that_forgets_tombstones_is_noticed: ForgetsTombstones by [
+        a_tombstoned_stream_is_closed_for_ever,
+        a_name_without_a_stream_can_be_tombstoned,
+        a_scrub_removes_what_is_not_shown_and_nothing_else,
+    ];
+    a_store_that_scrubs_what_is_shown_is_noticed: ScrubsWhatIsShown by [
+        a_scrub_removes_what_is_not_shown_and_nothing_else,
+        a_stream_that_shows_all_its_events_is_not_scrubbed,
+    ];
+    a_store_that_forgets_to_scrub_is_noticed: ForgetsToScrub by [
+        a_scrub_removes_what_is_not_shown_and_nothing_else,
+        a_key_answers_until_its_events_are_scrubbed,
+        a_key_of_several_streams_answers_for_those_that_are_left,
+        scrubbed_stretches_wider_than_a_page_do_not_stop_a_reader,
+    ];
+    a_store_that_scrubs_at_once_is_noticed: ScrubsAtOnce by [
+        a_scrub_goes_in_batches_and_on_where_it_stopped,
     ];
     a_store_that_drops_metadata_is_noticed: DropsMetadata by [metadata_is_kept_and_may_be_absent];
 }

@@ -9,8 +9,13 @@ use crate::support::{PooledDb, skipped_without_pooler};
 
 impl StoreHarness for PooledDb {
     type Store = PostgresStore;
+    type Operator = PostgresStore;
 
     fn store(&self) -> PostgresStore {
+        PooledDb::store(self)
+    }
+
+    fn operator(&self) -> PostgresStore {
         PooledDb::store(self)
     }
 

@@ -8,8 +8,13 @@ use crate::support::TestDb;
 
 impl StoreHarness for TestDb {
     type Store = PostgresStore;
+    type Operator = PostgresStore;
 
     fn store(&self) -> PostgresStore {
+        TestDb::store(self)
+    }
+
+    fn operator(&self) -> PostgresStore {
         TestDb::store(self)
     }
 
@@ -86,8 +91,24 @@ macro_rules! suite_of_postgres {
         25 every_page_size_reads_the_same_stream,
         25 every_page_size_reads_the_same_log,
         26 holes_wider_than_a_page_do_not_stop_a_reader,
+        26 scrubbed_stretches_wider_than_a_page_do_not_stop_a_reader,
         27 the_log_reads_both_ways_from_any_position,
         27 past_the_ends_of_the_log_there_is_nothing,
+        28 a_deleted_stream_is_not_found_and_begins_again_where_it_ended,
+        28 a_deleted_stream_is_none_to_those_who_expect_one,
+        28 a_deletion_is_refused_unless_the_stream_is_as_expected,
+        28 a_truncated_stream_is_read_from_its_first_version,
+        28 a_tombstoned_stream_is_closed_for_ever,
+        28 a_name_without_a_stream_can_be_tombstoned,
+        28 the_log_shows_what_was_deleted,
+        28 a_repetition_is_recognised_after_a_deletion,
+        28 appends_and_deletions_at_once_leave_no_gap,
+        28 deletions_in_sql_have_their_sqlstates_and_are_kept,
+        28 a_scrub_removes_what_is_not_shown_and_nothing_else,
+        28 a_stream_that_shows_all_its_events_is_not_scrubbed,
+        28 a_scrub_goes_in_batches_and_on_where_it_stopped,
+        28 a_key_answers_until_its_events_are_scrubbed,
+        28 a_key_of_several_streams_answers_for_those_that_are_left,
         29 stream_info_tells_existence_and_version,
         29 streams_are_listed_by_prefix_in_byte_order,
         30 the_last_event_is_the_first_one_backward,
@@ -134,6 +155,7 @@ macro_rules! suite_of_postgres {
         60 changing_between_cursor_and_tailer_neither_loses_nor_doubles,
         61 an_unsubscribed_subscription_ends_and_can_be_made_anew,
         61 a_consumer_resumes_and_begins_again_when_its_position_is_forgotten,
+        62 a_stream_deleted_during_a_subscription_stops_nobody,
         63 a_subscription_to_a_missing_stream_gets_its_first_event,
         83 several_decisions_are_stored_together_each_with_its_receipt,
         83 a_key_that_was_used_keeps_all_decisions_out_and_is_told,

@@ -27,6 +27,7 @@ mod optional_indexes;
 mod optional_indexes_measured;
 mod pooler;
 mod projection;
+mod roles;
 mod settled_over_a_crash;
 mod slot_crash;
 mod sql_api;

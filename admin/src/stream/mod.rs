@@ -3,6 +3,7 @@
 mod append;
 mod argument;
 mod list;
+mod retention;
 mod show;
 mod source;
 
@@ -10,6 +11,7 @@ use clap::Subcommand;
 
 use self::append::AppendArgs;
 use self::list::ListArgs;
+use self::retention::{DeletionArgs, ScrubArgs, TombstoneArgs, TruncateArgs};
 use self::show::ShowArgs;
 use crate::exit::Outcome;
 use crate::target::TargetArgs;
@@ -23,6 +25,14 @@ pub(crate) enum Verb {
     Ls(ListArgs),
     /// Appends one event; exit code 4 when the stream is not as expected.
     Append(Box<AppendArgs>),
+    /// Deletes a stream; it may begin again, and the log goes on showing its events.
+    Delete(DeletionArgs),
+    /// Lets reads of a stream begin at a later version.
+    Truncate(TruncateArgs),
+    /// Ends a stream for ever.
+    Tombstone(TombstoneArgs),
+    /// Removes from the log what a deleted, truncated or tombstoned stream no longer shows.
+    Scrub(ScrubArgs),
 }
 
 /// Runs one of the verbs.
@@ -37,5 +47,9 @@ pub(crate) async fn run(verb: Verb, target: &TargetArgs) -> Outcome {
             list::list(&store, &args).await
         }
         Verb::Append(args) => append::append(*args, target).await,
+        Verb::Delete(args) => retention::delete(args, target).await,
+        Verb::Truncate(args) => retention::truncate(args, target).await,
+        Verb::Tombstone(args) => retention::tombstone(args, target).await,
+        Verb::Scrub(args) => retention::scrub(args, target).await,
     }
 }

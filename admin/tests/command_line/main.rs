@@ -4,6 +4,7 @@ mod append;
 mod dev;
 mod pooler;
 mod refusals;
+mod retention;
 mod schema;
 mod show;
 mod support;

@@ -5,15 +5,21 @@ use std::future::Future;
 use tokio_postgres::Client;
 
 use crate::conformance::failure::CaseResult;
+use crate::retention::StreamRetention;
 use crate::store::EventStore;
 
 /// A store with an empty log, one for each case.
 pub trait StoreHarness: Sync {
     /// The adapter under test.
     type Store: EventStore;
+    /// What deletes streams of the same log; the adapter itself, or with more rights.
+    type Operator: StreamRetention;
 
     /// Returns a handle to the store; every call speaks to the same log.
     fn store(&self) -> Self::Store;
+
+    /// Returns a handle for deleting and scrubbing streams of that log.
+    fn operator(&self) -> Self::Operator;
 
     /// Makes the log refuse event ids that it holds already, from now on.
     ///

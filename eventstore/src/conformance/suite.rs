@@ -16,7 +16,11 @@
 /// struct Memory(MemoryStore);
 /// impl StoreHarness for Memory {
 ///     type Store = MemoryStore;
+///     type Operator = MemoryStore;
 ///     fn store(&self) -> MemoryStore {
+///         self.0.clone()
+///     }
+///     fn operator(&self) -> MemoryStore {
 ///         self.0.clone()
 ///     }
 ///     async fn require_unique_event_ids(&self) -> CaseResult {

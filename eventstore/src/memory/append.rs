@@ -12,9 +12,10 @@ use crate::append_many::{AppendMany, AppendedMany, StreamAppend, StreamAppended}
 use crate::event::{NewEvent, RecordedEvent};
 use crate::idempotency::Fingerprint;
 use crate::memory::keys::{find, find_many, fingerprint_of, fingerprint_of_many, repeated};
-use crate::memory::log::{KeyUse, Log, version_of};
+use crate::memory::log::{KeyUse, Log, Stream};
 use crate::metadata::Metadata;
 use crate::payload::Payload;
+use crate::position::GlobalPosition;
 use crate::stream::StreamName;
 use crate::version::{ExpectedVersion, Version};
 
@@ -72,6 +73,12 @@ pub(super) fn store(
     if let Err(refused) = check_versions(log, &append.streams) {
         return receipt_of_repetition(log, &append.streams).map(|first| repeated(&first)).ok_or(refused);
     }
+    // A deleted stream begins again, unless with what it began before.
+    if append.streams.iter().any(|part| begins_again(log, part))
+        && let Some(first) = receipt_of_repetition(log, &append.streams)
+    {
+        return Ok(repeated(&first));
+    }
     if log.unique_event_ids
         && let Some(known) = append.events().find(|event| log.event_ids.contains(&event.id))
     {
@@ -90,8 +97,11 @@ pub(super) fn check_versions(log: &Log, parts: &[StreamAppend]) -> Result<(), Ap
     let mut by_name: Vec<&StreamAppend> = parts.iter().collect();
     by_name.sort_by_key(|part| &part.stream);
     by_name.into_iter().try_for_each(|StreamAppend { stream, expected, .. }| {
-        let actual = version_of(log.stream(stream));
+        let actual = log.version(stream);
         match expected {
+            _ if log.streams.get(stream).is_some_and(|stored| stored.is_tombstoned) => {
+                Err(AppendError::StreamTombstoned(stream.clone()))
+            }
             _ if expected.holds_at(actual) => Ok(()),
             ExpectedVersion::StreamExists => Err(AppendError::StreamNotFound(stream.clone())),
             _ => Err(AppendError::WrongVersion { stream: stream.clone(), expected: *expected, actual }),
@@ -99,36 +109,56 @@ pub(super) fn check_versions(log: &Log, parts: &[StreamAppend]) -> Result<(), Ap
     })
 }
 
+fn begins_again(log: &Log, part: &StreamAppend) -> bool {
+    part.expected.holds_at(Version::NONE)
+        && part.expected.is_exact()
+        && log.streams.contains_key(&part.stream)
+}
+
 /// The receipts of these very events, if they all stand right behind the versions they are expected at.
 pub(super) fn receipt_of_repetition(log: &Log, parts: &[StreamAppend]) -> Option<AppendedMany> {
     let stored = parts.iter().filter(|part| !part.events.is_empty()).map(|part| {
-        let expected = match part.expected {
-            ExpectedVersion::NoStream => Version::NONE,
-            ExpectedVersion::Exact(version) => version,
-            ExpectedVersion::StreamExists | ExpectedVersion::Any => return None,
-        };
-        let first = usize::try_from(expected.get()).ok()?;
-        let last = first.checked_add(part.events.len())?;
-        let recorded = log.stream(&part.stream).get(first..last)?;
-        let same = recorded.iter().map(|&index| log.events[index].id).eq(part.events.iter().map(|e| e.id));
-        same.then(|| receipt(log, &part.stream, recorded))
+        let stored = log.streams.get(&part.stream).filter(|stored| !stored.is_tombstoned)?;
+        let recorded = bases(log, stored, part).into_iter().find_map(|base| {
+            let recorded = stored.range(base.next(), base.advance(part.events.len() as u64));
+            let ids = recorded.iter().map(|&position| log.event(position).id);
+            ids.eq(part.events.iter().map(|event| event.id)).then_some(recorded)
+        })?;
+        Some(receipt(log, &part.stream, recorded))
     });
     let streams: Vec<_> = stored.collect::<Option<_>>()?;
     (!streams.is_empty()).then(|| AppendedMany::from_streams(streams))
 }
 
+/// The versions that these events can have been expected at before. A stream that began again did so behind a
+/// version that it was deleted at.
+fn bases(log: &Log, stored: &Stream, part: &StreamAppend) -> Vec<Version> {
+    let first = part.events.first().map(|event| event.id);
+    match part.expected {
+        ExpectedVersion::Exact(version) if version > Version::NONE => vec![version],
+        ExpectedVersion::NoStream | ExpectedVersion::Exact(_) => {
+            let left = stored.range(Version::FIRST, stored.first_version);
+            let begun =
+                left.iter().map(|&position| log.event(position)).filter(|event| Some(event.id) == first);
+            begun.filter_map(|event| Version::try_from(event.version.get() - 1).ok()).collect()
+        }
+        ExpectedVersion::StreamExists | ExpectedVersion::Any => Vec::new(),
+    }
+}
+
 /// Adds the events of one stream to the log.
 fn add(log: &mut Log, part: StreamAppend) -> StreamAppended {
     let StreamAppend { stream, events, .. } = part;
-    let mut version = version_of(log.stream(&stream));
+    let mut version = log.streams.get(&stream).map_or(Version::NONE, |stored| stored.version);
     let mut recorded = Vec::with_capacity(events.len());
     let recorded_at = Utc::now();
     for event in events {
         version = version.next();
-        recorded.push(log.events.len());
+        let position = log.draw_position();
+        recorded.push(position);
         log.event_ids.insert(event.id);
         log.events.push(RecordedEvent {
-            position: log.next_position(),
+            position,
             stream: stream.clone(),
             version,
             id: event.id,
@@ -140,7 +170,9 @@ fn add(log: &mut Log, part: StreamAppend) -> StreamAppended {
         });
     }
     let receipt = receipt(log, &stream, &recorded);
-    log.streams.entry(stream).or_default().append(&mut recorded);
+    let stored = log.streams.entry(stream).or_default();
+    stored.version = version;
+    stored.positions.append(&mut recorded);
     receipt
 }
 
@@ -148,8 +180,8 @@ fn encoded(metadata: &Metadata) -> Option<Payload> {
     metadata.encode().expect("the metadata was encoded once already")
 }
 
-fn receipt(log: &Log, stream: &StreamName, recorded: &[usize]) -> StreamAppended {
-    let event = |index: Option<&usize>| &log.events[*index.expect("an append has events")];
+fn receipt(log: &Log, stream: &StreamName, recorded: &[GlobalPosition]) -> StreamAppended {
+    let event = |position: Option<&GlobalPosition>| log.event(*position.expect("an append has events"));
     let (first, last) = (event(recorded.first()), event(recorded.last()));
     let appended = Appended {
         from_version: first.version,

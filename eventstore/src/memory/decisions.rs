@@ -75,10 +75,7 @@ fn check_claims(log: &Log, append: &AppendDecisions) -> Result<(), AppendError> 
 /// Divides the receipt of all events among the decisions.
 fn receipts(log: &Log, append: &AppendDecisions, all: Appended, already_applied: bool) -> Vec<Appended> {
     let mut from_version = all.from_version;
-    let position = |version: Version| {
-        let index = usize::try_from(version.get() - 1).expect("a stored event has a version above 0");
-        log.events[log.stream(&append.stream)[index]].position
-    };
+    let position = |version: Version| log.streams[&append.stream].range(version, version)[0];
     let receipt = |decision: &Decision| {
         let to_version = from_version.advance(decision.events.len() as u64 - 1);
         let (from_position, to_position) = (position(from_version), position(to_version));

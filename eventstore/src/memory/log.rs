@@ -1,6 +1,7 @@
 //! What the log in memory consists of.
 //!
-//! Guarantees: position n is the n-th event; version v of a stream is the v-th event of its list.
+//! Guarantees: events stand by rising position; a stream keeps its last versions without a gap, since a scrub
+//! takes the first ones.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -17,10 +18,12 @@ use crate::version::Version;
 /// All events in the order of the log, and two indexes over them.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// Every event, by rising position.
+    /// Every event that was not scrubbed, by rising position.
     pub(super) events: Vec<RecordedEvent>,
-    /// For each stream where its events stand in `events`, by rising version; in byte order of the names.
-    pub(super) streams: BTreeMap<StreamName, Vec<usize>>,
+    /// The position that was given out last.
+    pub(super) last_drawn: GlobalPosition,
+    /// Every stream that ever was, in byte order of the names.
+    pub(super) streams: BTreeMap<StreamName, Stream>,
     /// Every key that was ever used: what for, and what came of it.
     pub(super) keys: HashMap<IdempotencyKey, KeyUse>,
     /// The snapshots of each stream, kind and shape, by version.
@@ -52,24 +55,65 @@ pub(super) struct KeptSnapshot {
     pub(super) last_event: EventId,
 }
 
-impl Log {
-    /// The position of the last event.
-    pub(super) fn head(&self) -> GlobalPosition {
-        self.events.last().map_or(GlobalPosition::START, |event| event.position)
-    }
+/// What is known about a stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// The number of events it ever had.
+    pub(super) version: Version,
+    /// The first version that is read; behind `version` when the stream is deleted.
+    pub(super) first_version: Version,
+    pub(super) is_tombstoned: bool,
+    /// Where the events stand that were not scrubbed, by rising version up to the last.
+    pub(super) positions: Vec<GlobalPosition>,
+}
 
-    /// The position of the event that is stored next.
-    pub(super) fn next_position(&self) -> GlobalPosition {
-        GlobalPosition::recorded(i64::try_from(self.events.len() + 1).expect("memory ends before i64"))
-    }
-
-    /// The indexes of a stream's events; none when there is no such stream.
-    pub(super) fn stream(&self, name: &StreamName) -> &[usize] {
-        self.streams.get(name).map_or(&[], Vec::as_slice)
+impl Default for Stream {
+    fn default() -> Self {
+        let (version, first_version) = (Version::NONE, Version::FIRST);
+        Self { version, first_version, is_tombstoned: false, positions: Vec::new() }
     }
 }
 
-/// The version of a stream with so many events.
-pub(super) fn version_of(indexes: &[usize]) -> Version {
-    Version::NONE.advance(indexes.len() as u64)
+impl Stream {
+    /// Tells whether there is something to read, or could be.
+    pub(super) fn exists(&self) -> bool {
+        self.first_version <= self.version && !self.is_tombstoned
+    }
+
+    /// How many of the events that are left lie before a version.
+    pub(super) fn left_before(&self, version: Version) -> usize {
+        let scrubbed = self.version.get() - i64::try_from(self.positions.len()).unwrap_or(i64::MAX);
+        let before = version.get().saturating_sub(1).saturating_sub(scrubbed).max(0);
+        usize::try_from(before).unwrap_or(usize::MAX).min(self.positions.len())
+    }
+
+    /// Where the events stand that are left of a range of versions, both inclusive.
+    pub(super) fn range(&self, from: Version, to: Version) -> &[GlobalPosition] {
+        let end = self.left_before(to.next());
+        &self.positions[self.left_before(from).min(end)..end]
+    }
+}
+
+impl Log {
+    /// The highest position; nothing is ever under way.
+    pub(super) fn head(&self) -> GlobalPosition {
+        self.last_drawn
+    }
+
+    /// Draws the position of the event that is stored next.
+    pub(super) fn draw_position(&mut self) -> GlobalPosition {
+        self.last_drawn = GlobalPosition::recorded(i64::from(self.last_drawn) + 1);
+        self.last_drawn
+    }
+
+    /// The version that an appender has to expect; 0 when there is no such stream, or it is deleted.
+    pub(super) fn version(&self, name: &StreamName) -> Version {
+        self.streams.get(name).filter(|stream| stream.exists()).map_or(Version::NONE, |stream| stream.version)
+    }
+
+    /// The event at a position that a stream knows.
+    pub(super) fn event(&self, position: GlobalPosition) -> &RecordedEvent {
+        let index = self.events.binary_search_by_key(&position, |event| event.position);
+        &self.events[index.expect("a stream knows the positions of its events")]
+    }
 }

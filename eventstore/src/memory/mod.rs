@@ -4,6 +4,7 @@
 
 mod append;
 mod decisions;
+mod deletion;
 mod keys;
 mod log;
 mod read;

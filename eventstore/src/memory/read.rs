@@ -3,31 +3,39 @@
 use std::ops::Bound;
 
 use crate::event::RecordedEvent;
-use crate::memory::log::{Log, version_of};
+use crate::memory::log::{Log, Stream};
 use crate::position::GlobalPosition;
 use crate::read::{
     Direction, LogPage, LogQuery, NameRanges, ReadError, StreamInfo, StreamListQuery, StreamQuery,
 };
 use crate::stream::StreamName;
-use crate::version::Version;
 
 pub(super) fn read_stream(
     log: &Log,
     stream: &StreamName,
     query: StreamQuery,
 ) -> Result<Vec<RecordedEvent>, ReadError> {
-    let stored = log.streams.get(stream).ok_or_else(|| ReadError::StreamNotFound(stream.clone()))?;
-    let from = usize::try_from(query.from.get()).unwrap_or(usize::MAX);
-    let event = |&index: &usize| log.events[index].clone();
+    let stored = shown(log, stream)?;
+    let event = |position: &GlobalPosition| log.event(*position).clone();
     Ok(match query.direction {
         Direction::Forward => {
-            stored.iter().skip(from.saturating_sub(1)).take(query.limit).map(event).collect()
+            let wanted = stored.range(query.from.max(stored.first_version), stored.version);
+            wanted.iter().take(query.limit).map(event).collect()
         }
         Direction::Backward => {
-            let wanted = &stored[..from.min(stored.len())];
+            let wanted = stored.range(stored.first_version, query.from);
             wanted.iter().rev().take(query.limit).map(event).collect()
         }
     })
+}
+
+/// The stream, if reads show it.
+fn shown<'l>(log: &'l Log, stream: &StreamName) -> Result<&'l Stream, ReadError> {
+    match log.streams.get(stream) {
+        Some(stored) if stored.exists() => Ok(stored),
+        Some(stored) if stored.is_tombstoned => Err(ReadError::StreamDeleted(stream.clone())),
+        _ => Err(ReadError::StreamNotFound(stream.clone())),
+    }
 }
 
 pub(super) fn read_log(log: &Log, query: &LogQuery) -> LogPage {
@@ -59,16 +67,14 @@ fn settled_to(log: &Log, page: &[RecordedEvent], query: &LogQuery) -> GlobalPosi
 }
 
 pub(super) fn stream_info(log: &Log, stream: &StreamName) -> Result<StreamInfo, ReadError> {
-    match log.streams.get(stream) {
-        Some(stored) => Ok(info(stream, stored)),
-        None => Err(ReadError::StreamNotFound(stream.clone())),
-    }
+    Ok(info(stream, shown(log, stream)?))
 }
 
 pub(super) fn list_streams(log: &Log, query: &StreamListQuery) -> Vec<StreamInfo> {
     let NameRanges { name, prefix } = query.ranges();
     let first = name.iter().filter_map(|name| log.streams.get_key_value(name));
     let others = prefix.iter().flat_map(|prefix| beginning_with(log, prefix, query.after.as_ref()));
+    let first = first.filter(|(_, stored)| stored.exists());
     first.chain(others).take(query.limit).map(|(name, stored)| info(name, stored)).collect()
 }
 
@@ -76,7 +82,7 @@ fn beginning_with<'l>(
     log: &'l Log,
     prefix: &'l str,
     after: Option<&StreamName>,
-) -> impl Iterator<Item = (&'l StreamName, &'l Vec<usize>)> {
+) -> impl Iterator<Item = (&'l StreamName, &'l Stream)> {
     // Not every prefix is a stream name, but every prefix stands in byte order with them.
     let least = StreamName::recorded(prefix);
     let begin = match after {
@@ -84,9 +90,10 @@ fn beginning_with<'l>(
         _ => Bound::Included(&least),
     };
     let names = log.streams.range((begin, Bound::Unbounded));
-    names.take_while(move |(name, _)| name.as_str().starts_with(prefix))
+    let named = names.take_while(move |(name, _)| name.as_str().starts_with(prefix));
+    named.filter(|(_, stored)| stored.exists())
 }
 
-fn info(name: &StreamName, stored: &[usize]) -> StreamInfo {
-    StreamInfo { name: name.clone(), version: version_of(stored), first_version: Version::FIRST }
+fn info(name: &StreamName, stored: &Stream) -> StreamInfo {
+    StreamInfo { name: name.clone(), version: stored.version, first_version: stored.first_version }
 }

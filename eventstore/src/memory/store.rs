@@ -9,15 +9,18 @@ use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::claim::Claim;
 use crate::decisions::{AppendDecisions, AppendedDecisions};
+use crate::deletion::{Deleted, Deletion, DeletionError, Scrub, ScrubError, Scrubbed};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::memory::append::{append, append_many};
 use crate::memory::decisions::append_decisions;
+use crate::memory::deletion::{delete, scrub, tombstone, truncate};
 use crate::memory::keys::{cancel, find, find_many};
 use crate::memory::log::Log;
 use crate::memory::read::{list_streams, read_log, read_stream, stream_info};
 use crate::memory::snapshots::{prune_snapshots, read_from_snapshot, write_snapshot};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
+use crate::retention::StreamRetention;
 use crate::snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail};
 use crate::snapshot_store::SnapshotStore;
 use crate::store::EventStore;
@@ -174,6 +177,24 @@ impl SnapshotStore for MemoryStore {
 
     async fn prune_snapshots(&self, kind: &SnapshotKind) -> Result<u64, SnapshotError> {
         Ok(prune_snapshots(&mut self.log(), kind))
+    }
+}
+
+impl StreamRetention for MemoryStore {
+    async fn delete_stream(&self, deletion: Deletion) -> Result<Deleted, DeletionError> {
+        delete(&mut self.log(), &deletion)
+    }
+
+    async fn truncate_stream(&self, deletion: Deletion, before: Version) -> Result<Deleted, DeletionError> {
+        truncate(&mut self.log(), &deletion, before)
+    }
+
+    async fn tombstone_stream(&self, deletion: Deletion) -> Result<Deleted, DeletionError> {
+        tombstone(&mut self.log(), &deletion)
+    }
+
+    async fn scrub_batch(&self, request: &Scrub) -> Result<Scrubbed, ScrubError> {
+        scrub(&mut self.log(), request)
     }
 }
 

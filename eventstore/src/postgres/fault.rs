@@ -176,6 +176,12 @@ fn stream_of(said: &DbError) -> Option<StreamName> {
     detail::<StreamDetail>(said).map(|detail| StreamName::recorded(&detail.stream))
 }
 
+/// What an LG001 tells: which version was expected, and which there is.
+pub(super) fn refused_version(said: &DbError) -> Option<(ExpectedVersion, Version)> {
+    let StreamDetail { expected, actual, .. } = detail(said)?;
+    Some((ExpectedVersion::from_sql(expected?)?, Version::try_from(actual?).ok()?))
+}
+
 /// The id in a detail such as `Key (event_id)=(…) already exists.`
 fn duplicate_in_index(said: &DbError) -> Option<Uuid> {
     let told = said.detail().filter(|_| said.constraint() == Some("events_event_id_key"))?;

@@ -7,6 +7,7 @@ mod checkpoint;
 mod config;
 mod connect;
 mod decisions;
+mod deletion;
 mod ear;
 mod fault;
 mod json;
@@ -19,6 +20,7 @@ mod open;
 mod optional_index;
 mod read;
 mod resolve;
+mod roles;
 mod row;
 mod schema;
 mod send;
@@ -44,6 +46,7 @@ pub use open::OpenError;
 pub use optional_index::{
     IndexError, IndexState, IndexStatus, OptionalIndex, UnknownIndex, add_index, drop_index, optional_indexes,
 };
+pub use roles::{InvalidRolePrefix, RolePrefix, RolesError, apply_roles, roles_script};
 pub use schema::{
     ComponentStatus, InvalidSchemaName, MigrateError, Migration, MigrationReport, SchemaFault, SchemaName,
     SchemaStatus, migrate, migration_script, migrations, migrations_fingerprint, schema_status,

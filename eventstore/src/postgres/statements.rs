@@ -106,6 +106,7 @@ statements!(
     claim_checkpoint,
     claim_holder,
     close_key,
+    delete_stream,
     find_append,
     find_append_many,
     forget_checkpoint,
@@ -121,7 +122,10 @@ statements!(
     read_stream_forward,
     read_tail,
     reload_checkpoint,
+    scrub_stream,
     stream_info,
+    tombstone_stream,
+    truncate_stream,
     wake,
     write_snapshot,
 );

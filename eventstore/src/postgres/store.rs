@@ -20,15 +20,17 @@ use super::session::Session;
 use super::statements::Statements;
 use super::wake::{WakeSender, Waker, waking};
 use super::wakeup_state::{WakeupState, listen_options};
-use super::{append, append_many, decisions, observed_append, observed_read, read, snapshot, tail};
+use super::{append, append_many, decisions, deletion, observed_append, observed_read, read, snapshot, tail};
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::checkpoint::Lineage;
 use crate::claim::Claim;
 use crate::decisions::{AppendDecisions, AppendedDecisions};
+use crate::deletion::{Deleted, Deletion, DeletionError, Scrub, ScrubError, Scrubbed};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery, StreamTail};
+use crate::retention::StreamRetention;
 use crate::snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail};
 use crate::snapshot_store::SnapshotStore;
 use crate::store::{EventStore, TransactionalStore};
@@ -407,6 +409,24 @@ impl SnapshotStore for PostgresStore {
         kind: &SnapshotKind,
     ) -> impl Future<Output = Result<u64, SnapshotError>> + Send {
         snapshot::prune_snapshots(&self.0.session, kind)
+    }
+}
+
+impl StreamRetention for PostgresStore {
+    async fn delete_stream(&self, deletion: Deletion) -> Result<Deleted, DeletionError> {
+        deletion::delete_stream(&self.0.session, &deletion).await
+    }
+
+    async fn truncate_stream(&self, deletion: Deletion, before: Version) -> Result<Deleted, DeletionError> {
+        deletion::truncate_stream(&self.0.session, &deletion, before).await
+    }
+
+    async fn tombstone_stream(&self, deletion: Deletion) -> Result<Deleted, DeletionError> {
+        deletion::tombstone_stream(&self.0.session, &deletion).await
+    }
+
+    fn scrub_batch(&self, scrub: &Scrub) -> impl Future<Output = Result<Scrubbed, ScrubError>> + Send {
+        deletion::scrub_batch(&self.0.session, scrub)
     }
 }
 

@@ -49,6 +49,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "claim",
             "codec",
             "decisions",
+            "deletion",
             "event",
             "event_id",
             "filter",
@@ -62,7 +63,10 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "version",
         ],
     ),
-    ("ports", &["consumer", "handler", "snapshot_store", "store", "subscription", "tailer", "wakeup"]),
+    (
+        "ports",
+        &["consumer", "handler", "retention", "snapshot_store", "store", "subscription", "tailer", "wakeup"],
+    ),
     ("adapters", &["memory", "postgres"]),
     ("conformance", &["conformance"]),
 ];

@@ -44,6 +44,8 @@ impl Gate {
 
 const FUNCTIONS: &str = "
 create schema explorer;
+-- The functions of the log have the rights of its owner, who does not own the gates.
+grant usage on schema explorer to public;
 
 create function explorer.gate(gate integer) returns void language plpgsql as $$
 declare

@@ -56,9 +56,14 @@ impl BrokenReader {
 
 impl StoreHarness for BrokenReader {
     type Store = ReadBy;
+    type Operator = PostgresStore;
 
     fn store(&self) -> ReadBy {
         ReadBy { sound: self.database.store(), rule: self.rule }
+    }
+
+    fn operator(&self) -> PostgresStore {
+        self.database.store()
     }
 
     async fn require_unique_event_ids(&self) -> CaseResult {
@@ -81,8 +86,13 @@ pub(crate) struct UnguardedLog(pub(crate) TestDb);
 
 impl StoreHarness for UnguardedLog {
     type Store = PostgresStore;
+    type Operator = PostgresStore;
 
     fn store(&self) -> PostgresStore {
+        self.0.store()
+    }
+
+    fn operator(&self) -> PostgresStore {
         self.0.store()
     }
 

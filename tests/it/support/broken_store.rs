@@ -5,9 +5,10 @@ use std::sync::Arc;
 use annals_eventstore::conformance::{CaseResult, StoreHarness};
 use annals_eventstore::{
     Append, AppendDecisions, AppendError, AppendMany, Appended, AppendedDecisions, AppendedMany,
-    Cancellation, Category, Claim, EventFilter, EventId, EventStore, ExpectedVersion, Fingerprint,
-    GlobalPosition, IdempotencyKey, LogPage, LogQuery, MemoryStore, Metadata, NewEvent, Payload, ReadError,
-    RecordedEvent, StreamInfo, StreamListQuery, StreamName, StreamQuery, Version, Wakeups,
+    Cancellation, Category, Claim, Deleted, Deletion, DeletionError, EventFilter, EventId, EventStore,
+    ExpectedVersion, Fingerprint, GlobalPosition, IdempotencyKey, LogPage, LogQuery, MemoryStore, Metadata,
+    NewEvent, Payload, ReadError, RecordedEvent, Scrub, ScrubError, Scrubbed, StreamInfo, StreamListQuery,
+    StreamName, StreamQuery, StreamRetention, Version, Wakeups,
 };
 use tokio::sync::watch;
 
@@ -58,6 +59,18 @@ pub(crate) enum Fault {
     ForgetsCancellations,
     /// Takes event ids that it holds already, also where they are required to be unique.
     TakesKnownIds,
+    /// Says that a stream is deleted, and goes on showing it.
+    ShowsDeletedStreams,
+    /// Deletes where it was told to tombstone.
+    ForgetsTombstones,
+    /// Deletes whatever version is expected.
+    DeletesAtAnyVersion,
+    /// Scrubs a stream that shows its events.
+    ScrubsWhatIsShown,
+    /// Says that a stream is scrubbed, and keeps its events.
+    ForgetsToScrub,
+    /// Scrubs with the first batch whatever it finds.
+    ScrubsAtOnce,
 }
 
 /// A sound store behind a fault.
@@ -285,10 +298,60 @@ impl EventStore for BrokenStore {
     }
 }
 
+impl StreamRetention for BrokenStore {
+    async fn delete_stream(&self, deletion: Deletion) -> Result<Deleted, DeletionError> {
+        let deletion = spoilt_deletion(self.fault, deletion);
+        if self.fault == Fault::ShowsDeletedStreams {
+            // As sound as it sounds: what is there is looked up.
+            let version = self.sound.stream_info(&deletion.stream).await.map(|info| info.version);
+            let version = version.map_err(|_| DeletionError::StreamNotFound(deletion.stream))?;
+            return Ok(Deleted { version, first_version: version.next(), already_applied: false });
+        }
+        self.sound.delete_stream(deletion).await
+    }
+
+    async fn truncate_stream(&self, deletion: Deletion, before: Version) -> Result<Deleted, DeletionError> {
+        self.sound.truncate_stream(spoilt_deletion(self.fault, deletion), before).await
+    }
+
+    async fn tombstone_stream(&self, deletion: Deletion) -> Result<Deleted, DeletionError> {
+        let deletion = spoilt_deletion(self.fault, deletion);
+        match self.fault {
+            Fault::ForgetsTombstones => self.sound.delete_stream(deletion).await,
+            _ => self.sound.tombstone_stream(deletion).await,
+        }
+    }
+
+    async fn scrub_batch(&self, scrub: &Scrub) -> Result<Scrubbed, ScrubError> {
+        match self.fault {
+            Fault::ForgetsToScrub => return Ok(Scrubbed { is_done: true, ..Scrubbed::default() }),
+            Fault::ScrubsAtOnce => return self.sound.scrub_stream(scrub.clone()).await,
+            Fault::ScrubsWhatIsShown => {
+                let deletion = Deletion::of(scrub.stream.clone());
+                drop(self.sound.delete_stream(deletion).await);
+            }
+            _ => {}
+        }
+        self.sound.scrub_batch(scrub).await
+    }
+}
+
+fn spoilt_deletion(fault: Fault, deletion: Deletion) -> Deletion {
+    match fault {
+        Fault::DeletesAtAnyVersion => deletion.expecting(ExpectedVersion::Any),
+        _ => deletion,
+    }
+}
+
 impl StoreHarness for BrokenStore {
     type Store = Self;
+    type Operator = Self;
 
     fn store(&self) -> Self {
+        self.clone()
+    }
+
+    fn operator(&self) -> Self {
         self.clone()
     }
 

@@ -3,8 +3,8 @@
 use annals_devdb::{DatabaseError, Template, TestDatabase};
 use annals_eventstore::PostgresStore;
 use annals_eventstore::postgres::{
-    ConnectError, InvalidConnectOptions, MigrateError, OpenError, SchemaName, connect, migrate,
-    migrations_fingerprint,
+    ConnectError, InvalidConnectOptions, MigrateError, OpenError, RolePrefix, RolesError, SchemaName,
+    apply_roles, connect, migrate, migrations_fingerprint,
 };
 use deadpool_postgres::PoolError;
 use tokio_postgres::Client;
@@ -20,9 +20,9 @@ pub(crate) struct TestDb {
 }
 
 impl TestDb {
-    /// Makes a database as a copy of a migrated one, and opens the log in it.
+    /// Makes a database as a copy of a migrated one with roles, and opens the log in it.
     pub(crate) async fn fresh() -> Result<Self, TestDbError> {
-        let template = Template::new("log", &migrations_fingerprint());
+        let template = Template::new("log_and_roles", &migrations_fingerprint());
         let database = TestDatabase::create(&template, migrated).await?;
         let store = PostgresStore::connect(database.url()).await?;
         let client = store.pool().get().await?;
@@ -52,7 +52,9 @@ impl TestDb {
 }
 
 async fn migrated(url: String) -> Result<(), TestDbError> {
-    migrate(&url.parse()?, &SchemaName::default()).await?;
+    let (options, schema) = (url.parse()?, SchemaName::default());
+    migrate(&options, &schema).await?;
+    apply_roles(&options, &schema, &RolePrefix::from(&schema)).await?;
     Ok(())
 }
 
@@ -64,6 +66,7 @@ pub(crate) enum TestDbError {
     Options(#[from] InvalidConnectOptions),
     Connect(#[from] ConnectError),
     Migrate(#[from] MigrateError),
+    Roles(#[from] RolesError),
     Open(#[from] OpenError),
     Pool(#[from] PoolError),
     Server(#[from] tokio_postgres::Error),

@@ -37,6 +37,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!("log", 7, "snapshots", "0007_snapshots.sql"),
     migration!("log", 8, "read_filtered", "0008_read_filtered.sql"),
     migration!("log", 9, "decisions", "0009_decisions.sql"),
+    migration!("log", 10, "deletion", "0010_deletion.sql"),
+    migration!("log", 11, "scrub", "0011_scrub.sql"),
     migration!("read_model", 1, "checkpoints", "0001_checkpoints.sql"),
 ];
 
@@ -53,6 +55,8 @@ pub(crate) const RELATIONS: &[&str] = &[
     "lineage",
     "snapshots",
     "claims",
+    "deletions",
+    "scrubbed",
     "checkpoints",
 ];
 pub(crate) const FUNCTIONS: &[&str] = &[
@@ -64,6 +68,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "append_many_events",
     "claim_holder",
     "close_key",
+    "delete_stream",
     "enter_fence",
     "head",
     "look",
@@ -72,6 +77,9 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "read_filtered_page",
     "read_log_page",
     "read_stream",
+    "scrub_stream",
+    "tombstone_stream",
+    "truncate_stream",
     "wake",
     "write_snapshot",
 ];
@@ -81,9 +89,10 @@ pub fn migrations() -> &'static [Migration] {
     MIGRATIONS
 }
 
-/// Returns a text that changes whenever any migration changes; good as a key for template databases.
+/// Returns a text that changes whenever any migration changes, or the roles do; good as a key for template databases.
 pub fn migrations_fingerprint() -> String {
     let mut all = Sha256::new();
+    all.update(include_str!("../roles/roles.sql"));
     for migration in MIGRATIONS {
         all.update(migration.hash());
     }

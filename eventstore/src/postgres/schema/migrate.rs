@@ -27,6 +27,13 @@ create table if not exists annals.migrations (
 /// One migration at a time in a database. Two numbers, so that it can be no lock of the fence.
 const LOCK: &str = "select pg_advisory_xact_lock(1634627169, hashtext('annals'))";
 
+/// Lets what a migration brings belong to the owner of the schema, whoever of that role's members migrates.
+const BECOME_OWNER: &str = "\
+select format('set local role %I', r.rolname)
+from pg_namespace as n
+join pg_roles as r on r.oid = n.nspowner
+where n.nspname = $1 and r.rolname <> current_user and pg_has_role(current_user, r.oid, 'member')";
+
 /// The oldest server that is supported, as `server_version_num` writes it.
 const SERVER_VERSION_MIN: i32 = 150_000;
 
@@ -59,6 +66,10 @@ pub async fn migrate(options: &ConnectOptions, schema: &SchemaName) -> Result<Mi
         }
     };
     refuse_unknown(&installed, schema)?;
+    let owner = transaction.query_typed(BECOME_OWNER, &[(&schema.as_str(), Type::TEXT)]).await?;
+    if let Some(row) = owner.first() {
+        transaction.batch_execute(row.get(0)).await?;
+    }
     let mut applied = Vec::new();
     for migration in migrations() {
         if migration.number > last_of(&installed, migration.component) {

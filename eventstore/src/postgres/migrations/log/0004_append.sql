@@ -6,16 +6,20 @@
 --
 -- Takes milliseconds; only functions.
 
--- The receipt of an append that was stored before.
+-- The receipt of an append that was stored before; no row once all of it is scrubbed. Of one that is scrubbed in
+-- part, the first position is that of the first event that is left.
 create function annals.receipt_of(stored_stream bigint, first_stored bigint, last_stored bigint)
 returns table (from_version bigint, to_version bigint, from_position bigint, to_position bigint,
                already_applied boolean)
 language sql stable
 as $$
     select first_stored, last_stored,
-        (select e.position from annals.events as e where e.stream_id = stored_stream and e.version = first_stored),
-        (select e.position from annals.events as e where e.stream_id = stored_stream and e.version = last_stored),
-        true
+        (select e.position from annals.events as e
+         where e.stream_id = stored_stream and e.version >= first_stored
+         order by e.version limit 1),
+        last.position, true
+    from annals.events as last
+    where last.stream_id = stored_stream and last.version = last_stored
 $$;
 
 -- Refuses a key that was cancelled (LG010) or used for something else (LG003).
@@ -68,8 +72,11 @@ begin
     if expected < 0 or there.stream_id is null or there.tombstoned_at is not null then
         return null;
     end if;
-    -- A stream that began again did so behind its first readable version.
-    foreach base in array case when expected > 0 then array[expected] else array[0, there.first_version - 1] end loop
+    -- A stream that began again did so behind its first readable version, or earlier, if it was deleted since.
+    foreach base in array case when expected > 0 then array[expected] else array[0, there.first_version - 1] || array(
+        select e.version - 1 from annals.events as e
+        where e.stream_id = there.stream_id and e.version < there.first_version and e.event_id = event_ids[1]) end
+    loop
         if event_ids = (
             select array_agg(e.event_id order by e.version) from annals.events as e
             where e.stream_id = there.stream_id and e.version > base and e.version - base <= n)
@@ -166,9 +173,10 @@ begin
             on conflict do nothing
             returning s.stream_id, s.version into target, to_version;
             if target is null then
-                -- A deleted stream may begin again; its versions go on counting.
+                -- A deleted stream may begin again, unless with what it began before; its versions go on counting.
                 update annals.streams as s set version = s.version + n
                 where s.stream_name = stream and s.first_version > s.version and s.tombstoned_at is null
+                  and annals.version_before_repetition(s, expected, event_ids) is null
                 returning s.stream_id, s.version into target, to_version;
             end if;
         else

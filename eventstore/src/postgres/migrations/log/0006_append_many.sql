@@ -257,6 +257,14 @@ begin
         end loop;
         targets[part.index] := taken.target;
         versions[part.index] := taken.to_version;
+        if part.expected = 0 and taken.to_version > part.events and part.events > 0 then
+            -- A deleted stream begins again, unless with what it began before.
+            return query select * from annals.receipts_of_repetition(streams, expected, event_counts, event_ids);
+            if found then
+                perform annals.give_streams_back(targets, event_counts);
+                return;
+            end if;
+        end if;
     end loop;
 
     if key is not null then
