@@ -63,12 +63,13 @@ async fn plan(client: &Client, arguments: &str, backward: bool) -> Result<String
     let query: String = client.query_one(&written, &[]).await?.get(0);
     let prepare = format!(
         "deallocate all; set plan_cache_mode = force_custom_plan;
-         prepare page (bigint, bigint, integer, text[], text[], text[], uuid[], text, text, timestamptz, timestamptz)
+         prepare page (bigint, bigint, integer, text[], text[], text[], uuid[], text, text, timestamptz, timestamptz,
+                       bigint)
          as {query}"
     );
     client.batch_execute(&prepare).await?;
     let from = if backward { 40_001 } else { 0 };
-    let explain = format!("explain (costs off) execute page (40000, {from}, 60, {arguments})");
+    let explain = format!("explain (costs off) execute page (40000, {from}, 60, {arguments}, null)");
     let lines = client.query(&explain, &[]).await?;
     Ok(lines.iter().map(|line| line.get::<_, String>(0)).collect::<Vec<_>>().join("\n"))
 }
