@@ -50,14 +50,17 @@ declare
     schema   constant regnamespace := 'annals'::regnamespace;
     before   constant oid := (select n.nspowner from pg_namespace as n where n.oid = schema);
     removing constant regprocedure := 'annals.remove_events(bigint, bigint, bigint)';
+    -- From PostgreSQL 16 on who makes a role is a member of it and yet may not become it.
+    become   constant text := case when current_setting('server_version_num')::integer >= 160000
+                                   then 'set' else 'member' end;
     thing    text;
 begin
-    -- To give things to a role one has to be a member of it.
-    if not pg_has_role(current_user, owner, 'member') then
+    -- To give things to a role one has to be able to become it.
+    if not pg_has_role(current_user, owner, become) then
         execute format('grant %s to %I', owner, current_user);
     end if;
     if before <> owner then
-        if not pg_has_role(before, owner, 'member') then
+        if not pg_has_role(before, owner, become) then
             execute format('grant %s to %s', owner, before::regrole);
         end if;
         execute format('alter schema %s owner to %s', schema, owner);
@@ -93,7 +96,9 @@ do $$
 declare
     scrubber constant regrole := 'annals_scrubber'::regrole;
     removing constant regprocedure := 'annals.remove_events(bigint, bigint, bigint)';
-    joins    constant boolean := not pg_has_role(current_user, scrubber, 'member');
+    become   constant text := case when current_setting('server_version_num')::integer >= 160000
+                                   then 'set' else 'member' end;
+    joins    constant boolean := not pg_has_role(current_user, scrubber, become);
 begin
     if (select p.proowner from pg_proc as p where p.oid = removing) <> scrubber then
         if joins then

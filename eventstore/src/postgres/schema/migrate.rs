@@ -32,7 +32,9 @@ const BECOME_OWNER: &str = "\
 select format('set local role %I', r.rolname)
 from pg_namespace as n
 join pg_roles as r on r.oid = n.nspowner
-where n.nspname = $1 and r.rolname <> current_user and pg_has_role(current_user, r.oid, 'member')";
+where n.nspname = $1 and r.rolname <> current_user
+  and pg_has_role(current_user, r.oid, case when current_setting('server_version_num')::integer >= 160000
+                                            then 'set' else 'member' end)";
 
 /// The oldest server that is supported, as `server_version_num` writes it.
 const SERVER_VERSION_MIN: i32 = 150_000;
