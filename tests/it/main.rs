@@ -21,6 +21,7 @@ mod conformance_pooler;
 mod conformance_postgres;
 mod connect;
 mod fence;
+mod fence_blockers;
 mod kept_checkpoint;
 mod migrations;
 mod optional_indexes;

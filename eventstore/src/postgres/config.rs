@@ -35,6 +35,10 @@ pub struct StoreConfig {
     pub heartbeat: Duration,
     /// How long after a wake-up the next one waits, so that many appends share one; 2 ms by default.
     pub notify_window: Duration,
+    /// How long an open append may hold this process's readers back before a warning names it, once; 5 s by default.
+    /// While readers are held back at one place, the server is asked five times within it who does so, once a second
+    /// at most.
+    pub held_back_warning: Duration,
 }
 
 impl StoreConfig {
@@ -49,6 +53,7 @@ impl StoreConfig {
             notify: true,
             heartbeat: Duration::from_secs(10),
             notify_window: Duration::from_millis(2),
+            held_back_warning: Duration::from_secs(5),
         }
     }
 

@@ -10,6 +10,8 @@ mod decisions;
 mod deletion;
 mod ear;
 mod fault;
+mod fence_blockers;
+mod fence_watch;
 mod json;
 mod kept_checkpoint;
 mod listen;
@@ -41,6 +43,7 @@ pub use connect::{
     connect, pool,
 };
 pub use ear::ListenError;
+pub use fence_blockers::{FenceBlocker, FenceHolder};
 pub use kept_checkpoint::KeptCheckpoint;
 pub use open::OpenError;
 pub use optional_index::{

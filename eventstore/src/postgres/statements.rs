@@ -107,6 +107,7 @@ statements!(
     claim_holder,
     close_key,
     delete_stream,
+    fence_blockers,
     find_append,
     find_append_many,
     forget_checkpoint,

@@ -12,6 +12,8 @@ use tokio_util::task::TaskTracker;
 use super::config::StoreConfig;
 use super::connect::pool;
 use super::fault::unsent_append;
+use super::fence_blockers::{self, FenceBlocker};
+use super::fence_watch::FenceWatch;
 use super::listen::Listener;
 use super::open::{OpenError, examine};
 use super::resolve::resolved;
@@ -29,7 +31,9 @@ use crate::decisions::{AppendDecisions, AppendedDecisions};
 use crate::deletion::{Deleted, Deletion, DeletionError, Scrub, ScrubError, Scrubbed};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
-use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery, StreamTail};
+use crate::read::{
+    Direction, LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery, StreamTail,
+};
 use crate::retention::StreamRetention;
 use crate::snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail};
 use crate::snapshot_store::SnapshotStore;
@@ -67,6 +71,7 @@ struct Inner {
     hints: OnceLock<WakeupSource>,
     tailer: Mutex<WeakTailer<PostgresStore>>,
     wakeup_state: watch::Sender<WakeupState>,
+    fence_watch: Arc<FenceWatch>,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Ends the tasks when the last clone goes without [`PostgresStore::close`].
@@ -104,8 +109,10 @@ impl PostgresStore {
         let lineage = examine(&session, &config.schema).await?;
         let unheard = listen_options(&config).map_or(WakeupState::Off, |_| WakeupState::Unstarted);
         let stop = CancellationToken::new();
+        let fence_watch = Arc::new(FenceWatch::new(session.clone(), config.held_back_warning));
         Ok(Self(Arc::new(Inner {
             session,
+            fence_watch,
             wakeup_state: watch::Sender::new(unheard),
             config,
             lineage,
@@ -187,6 +194,18 @@ impl PostgresStore {
     /// out without one.
     pub fn wakeup_state(&self) -> watch::Receiver<WakeupState> {
         self.0.wakeup_state.subscribe()
+    }
+
+    /// Lists the open appends that readers may have to wait for, the lowest mark first; see [`FenceBlocker`].
+    ///
+    /// A store whose readers are held back lists them by itself, tells metrics, and warns of those that stay
+    /// ([`StoreConfig::held_back_warning`]).
+    ///
+    /// # Errors
+    ///
+    /// A fault of the storage.
+    pub async fn fence_blockers(&self) -> Result<Vec<FenceBlocker>, ReadError> {
+        fence_blockers::fence_blockers(&self.0.session).await
     }
 
     /// Returns which log this is.
@@ -317,9 +336,14 @@ impl EventStore for PostgresStore {
         )
     }
 
-    fn read_log(&self, query: LogQuery) -> impl Future<Output = Result<LogPage, ReadError>> + Send {
+    async fn read_log(&self, query: LogQuery) -> Result<LogPage, ReadError> {
         let (from, direction) = (query.from, query.direction);
-        observed_read::read_log(from, direction, Box::pin(read::read_log(&self.0.session, query)))
+        let Inner { session, fence_watch, tasks, stop, .. } = &*self.0;
+        let page = observed_read::read_log(from, direction, Box::pin(read::read_log(session, query))).await?;
+        if direction == Direction::Forward {
+            fence_watch.seen(page.held_back, tasks, stop);
+        }
+        Ok(page)
     }
 
     fn stream_info(&self, stream: &StreamName) -> impl Future<Output = Result<StreamInfo, ReadError>> + Send {

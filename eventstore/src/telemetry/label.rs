@@ -116,6 +116,14 @@ label! {
 }
 
 label! {
+    /// What holds the fence: a session that runs a statement, one that does nothing, a prepared transaction, or a
+    /// session of which this role may see no more.
+    Holder "holder" {
+        Running = "running", Idle = "idle_in_transaction", Prepared = "prepared", Unknown = "unknown",
+    }
+}
+
+label! {
     /// What made the tailer read.
     Woken "woken_by" { Reading = "reading", Notification = "notification", Poll = "poll", LookAgain = "look_again" }
 }

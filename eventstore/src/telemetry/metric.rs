@@ -40,6 +40,8 @@ pub enum MetricUnit {
     Positions,
     /// Seconds.
     Seconds,
+    /// The number of a process of the server: no amount.
+    ProcessId,
     /// 1 where it is so, else 0.
     Truth,
 }
@@ -49,7 +51,7 @@ pub enum MetricUnit {
 pub struct Label {
     /// Its name.
     pub name: &'static str,
-    /// Its values; none where they are names of the application, or of a blocker of the fence.
+    /// Its values; none where they are names of the application.
     pub values: &'static [&'static str],
 }
 
@@ -72,6 +74,7 @@ impl MetricUnit {
             Self::Events => "events",
             Self::Positions => "positions",
             Self::Seconds => "seconds",
+            Self::ProcessId => "process id",
             Self::Truth => "0 or 1",
         }
     }
@@ -79,7 +82,7 @@ impl MetricUnit {
     pub(super) fn of_the_facade(self) -> Unit {
         match self {
             Self::Seconds => Unit::Seconds,
-            Self::Count | Self::Events | Self::Positions | Self::Truth => Unit::Count,
+            Self::Count | Self::Events | Self::Positions | Self::ProcessId | Self::Truth => Unit::Count,
         }
     }
 }

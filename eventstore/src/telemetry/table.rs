@@ -2,8 +2,8 @@
 
 use super::instrument::{Counter, Gauge, Histogram};
 use super::label::{
-    Ambiguity, AppendOutcome, AppendScope, Checkout, ConnectOutcome, FallBack, Look, Loss, Mode, OfBatch,
-    OfConsumer, Pause, PoolState, Read, ReadOutcome, SendOutcome, State, Woken,
+    Ambiguity, AppendOutcome, AppendScope, Checkout, ConnectOutcome, FallBack, Holder, Look, Loss, Mode,
+    OfBatch, OfConsumer, Pause, PoolState, Read, ReadOutcome, SendOutcome, State, Woken,
 };
 use super::metric::{Metric, MetricUnit};
 
@@ -41,6 +41,12 @@ table! {
 
     /// Looks at the fence, by whether an open append may have held events back.
     FENCE_LOOKS: Counter<Look> = "annals_fence_looks_total", Count;
+    /// Open appends while they hold readers back for long, by what their transaction does.
+    FENCE_HOLDERS: Gauge<Holder> = "annals_fence_holders", Count;
+    /// For how long the oldest of them has held, since this process first listed it; 0 when there is none.
+    FENCE_OLDEST_HOLD: Gauge<()> = "annals_fence_oldest_hold_seconds", Seconds;
+    /// The server's process that can end the oldest of them; 0 when there is none, or it is prepared.
+    FENCE_HOLDER_PID: Gauge<()> = "annals_fence_oldest_holder_pid", ProcessId;
 
     /// The highest settled position that the tailer has seen.
     TAILER_HEAD: Gauge<()> = "annals_tailer_head_position", Positions;

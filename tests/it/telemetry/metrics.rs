@@ -113,6 +113,35 @@ async fn apply(db: &TestDb) -> TestResult {
     Ok(())
 }
 
+/// A reader is held back by an append that stays open.
+async fn hold_back(db: &TestDb, recorded: &mut Recorded) -> TestResult {
+    let held_back_warning = Duration::from_millis(50);
+    let store =
+        PostgresStore::open(StoreConfig { held_back_warning, ..StoreConfig::new(db.url().parse()?) }).await?;
+    let mut client = db.connect().await?;
+    let transaction = client.transaction().await?;
+    transaction
+        .batch_execute(r#"select annals.append('account-4', -2, '[{"type": "noted", "data": 1}]')"#)
+        .await?;
+    store.append(append("account-5", 1)?).await?;
+    let looks = async {
+        loop {
+            store.read_log(LogQuery::after(GlobalPosition::START)).await?;
+        }
+    };
+    let told = async {
+        recorded.until("annals_fence_holders", "holder=idle_in_transaction").await?;
+        recorded.until("annals_fence_oldest_hold_seconds", "").await?;
+        recorded.until("annals_fence_oldest_holder_pid", "").await
+    };
+    tokio::select! {
+        looked = looks => looked,
+        told = told => told,
+    }?;
+    transaction.rollback().await?;
+    Ok(())
+}
+
 /// The listener hears a wake-up, loses its connection and comes back.
 async fn listen(db: &TestDb, recorded: &mut Recorded) -> TestResult {
     let _wakeups = db.store().wakeups();
@@ -138,6 +167,7 @@ async fn each_metric_is_emitted_by_real_operations() -> TestResult {
     listen(&db, &mut recorded).await?;
     lose_answers(&db).await?;
     follow(&db, &mut recorded).await?;
+    hold_back(&db, &mut recorded).await?;
     apply(&db).await?;
     recorded.until("annals_wakeups_coalesced_total", "").await?;
 
