@@ -5,10 +5,11 @@ use std::time::Duration;
 use annals_devdb::{TestFailure, TestResult};
 use annals_eventstore::postgres::StoreConfig;
 use annals_eventstore::{
-    Append, EventFilter, EventStore, GlobalPosition, NewEvent, PostgresStore, StartAt, StopReason,
-    Subscription, SubscriptionState, TailedSubscription, Tailer, TailerOptions, WokenBy,
+    Append, EventFilter, EventStore, GlobalPosition, NewEvent, PostgresStore, ReadError, StartAt, StopReason,
+    Subscription, SubscriptionPage, SubscriptionState, TailedSubscription, Tailer, TailerOptions, WokenBy,
 };
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::support::{BrokenStore, Fault, TestDb};
 
@@ -39,8 +40,11 @@ async fn live<S: EventStore>(subscription: &mut TailedSubscription<S>) -> TestRe
     Ok(())
 }
 
+/// A subscription that waits for its next page.
+type Waiting = AbortOnDropHandle<Result<SubscriptionPage, ReadError>>;
+
 /// Lets an append hold another one's event back from a waiting subscription, and rolls it back: nobody tells.
-async fn blocked_and_rolled_back(db: &TestDb) -> Result<Subscription<PostgresStore>, TestFailure> {
+async fn blocked_and_rolled_back(db: &TestDb) -> Result<Waiting, TestFailure> {
     let (blocker, other) = (db.connect().await?, db.connect().await?);
     let config = StoreConfig::new(db.url().parse()?);
     let config = StoreConfig { notify: false, poll_interval: Duration::from_secs(3600), ..config };
@@ -48,18 +52,19 @@ async fn blocked_and_rolled_back(db: &TestDb) -> Result<Subscription<PostgresSto
     blocker.batch_execute(&format!("begin; {}", silently("account-1"))).await?;
     other.batch_execute(&silently("account-2")).await?;
     // Reads what is settled, which is nothing, and goes on to wait for the blocker.
-    let early = timeout(Duration::from_millis(100), subscription.next()).await;
+    let mut page = AbortOnDropHandle::new(tokio::spawn(async move { subscription.next().await }));
+    let early = timeout(Duration::from_millis(100), &mut page).await;
     assert!(early.is_err(), "{early:?}");
     blocker.batch_execute("rollback").await?;
-    Ok(subscription)
+    Ok(page)
 }
 
 #[tokio::test]
 async fn what_an_append_held_back_that_rolls_back_is_delivered_without_a_hint() -> TestResult {
     let db = TestDb::fresh().await?;
 
-    let mut subscription = blocked_and_rolled_back(&db).await?;
-    let page = timeout(SOON, subscription.next()).await??;
+    let waiting = blocked_and_rolled_back(&db).await?;
+    let page = timeout(SOON, waiting).await???;
 
     assert_eq!(page.woken_by, WokenBy::LookAgain);
     assert_eq!(page.log.events.len(), 1);
@@ -78,8 +83,8 @@ async fn a_reader_that_is_not_told_that_it_is_held_back_waits_for_its_poll() -> 
         language sql volatile as 'select head, clear_to, false from annals.sharp()'";
     db.connect().await?.batch_execute(blind).await?;
 
-    let mut subscription = blocked_and_rolled_back(&db).await?;
-    let page = timeout(Duration::from_secs(1), subscription.next()).await;
+    let waiting = blocked_and_rolled_back(&db).await?;
+    let page = timeout(Duration::from_secs(1), waiting).await;
 
     assert!(page.is_err(), "{page:?}");
     Ok(())
