@@ -22,6 +22,7 @@ mod conformance_postgres;
 mod connect;
 mod fence;
 mod fence_blockers;
+mod idle_in_transaction;
 mod kept_checkpoint;
 mod migrations;
 mod optional_indexes;

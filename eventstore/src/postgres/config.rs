@@ -39,6 +39,15 @@ pub struct StoreConfig {
     /// While readers are held back at one place, the server is asked five times within it who does so, once a second
     /// at most.
     pub held_back_warning: Duration,
+    /// How long a transaction may do nothing before the server ends it together with its session; 60 s by default,
+    /// `None` for what the server's own settings say. An append that is open and forgotten would hold readers back
+    /// for ever.
+    ///
+    /// It counts for every connection of the store's pool, batches of projections included: a handler that waits for
+    /// something else that long loses its batch, which is tried again. Behind a pooler, where sessions have to stay
+    /// as they are, it counts for the transactions that the store appends in. Connections that a caller brings along
+    /// have the limit that the caller gave them (`idle_in_transaction_session_timeout`).
+    pub idle_in_transaction_timeout: Option<Duration>,
 }
 
 impl StoreConfig {
@@ -54,6 +63,7 @@ impl StoreConfig {
             heartbeat: Duration::from_secs(10),
             notify_window: Duration::from_millis(2),
             held_back_warning: Duration::from_secs(5),
+            idle_in_transaction_timeout: Some(Duration::from_secs(60)),
         }
     }
 
@@ -67,6 +77,10 @@ impl StoreConfig {
             (self.pool.max_size == 0, "pool.max_size is 0: nothing could be asked"),
             (self.poll_interval.is_zero(), "poll_interval is 0: readers would never rest"),
             (self.heartbeat.is_zero(), "heartbeat is 0: the listener would never rest"),
+            (
+                self.idle_in_transaction_timeout.is_some_and(|limit| limit.as_millis() == 0),
+                "idle_in_transaction_timeout is below a millisecond: say None for no limit",
+            ),
         ]
         .into_iter()
         .filter_map(|(holds, fault)| holds.then_some(fault))

@@ -68,6 +68,15 @@ pub(super) fn append_error(attempt: &Attempt<'_>, error: Error) -> AppendError {
     }
 }
 
+/// Tells why an append in a caller's transaction failed. Without an answer its outcome is known as well: the
+/// transaction cannot be committed any more.
+pub(super) fn uncommitted(error: AppendError) -> AppendError {
+    match error {
+        AppendError::OutcomeUnknown(_, cause) => AppendError::Unavailable(cause),
+        known => known,
+    }
+}
+
 /// Tells why a stored append could not be looked for.
 pub(super) fn find_error(key: IdempotencyKey, error: Error) -> AppendError {
     match error.code().map(SqlState::code) {
@@ -136,6 +145,8 @@ pub(super) fn is_unavailable(code: &SqlState) -> bool {
         || code.starts_with("53")
         || (code.starts_with("57P") && code != "57P02")
         || code == "25006"
+        // The transaction took too long, or did nothing for too long; the server ended it, and its session.
+        || matches!(code, "25P03" | "25P04")
 }
 
 /// True where the same transaction may succeed later, unchanged: the connection broke, the server is not to

@@ -3,6 +3,7 @@
 mod append;
 mod append_event;
 mod append_many;
+mod append_within;
 mod checkpoint;
 mod config;
 mod connect;
@@ -12,6 +13,7 @@ mod ear;
 mod fault;
 mod fence_blockers;
 mod fence_watch;
+mod idle_limit;
 mod json;
 mod kept_checkpoint;
 mod listen;

@@ -14,28 +14,25 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row, Transaction};
 
+use super::idle_limit::IdleLimit;
 use super::statements::Statement;
 
 /// The parameters of a statement.
 pub(super) type Parameters<'a> = [&'a (dyn ToSql + Sync)];
-
-/// One snapshot for a whole transaction would hide late commits from readers, and refuse appends that only have to
-/// wait.
-const BEGIN: &str = "begin isolation level read committed";
 
 /// How statements are sent outside of a caller's transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
     /// Prepared once for each connection.
     Prepared,
-    /// Unnamed, in a transaction that says its isolation level.
-    Pooled,
+    /// Unnamed, in a transaction that says its isolation level, and for how long it may do nothing.
+    Pooled(IdleLimit),
 }
 
 /// A statement that can be sent over one connection. Nothing of it was executed yet.
 pub(super) enum Ready<'a> {
     Prepared(&'a Client, tokio_postgres::Statement),
-    Pooled(&'a Client, &'a Statement),
+    Pooled(&'a Client, &'a Statement, IdleLimit),
     /// In the caller's own transaction, which ends when the caller says so.
     Within(&'a Transaction<'a>, &'a Statement),
 }
@@ -49,7 +46,7 @@ impl Manner {
     ) -> Result<Ready<'a>, Error> {
         Ok(match self {
             Self::Prepared => Ready::Prepared(client, client.prepare_cached(statement).await?),
-            Self::Pooled => Ready::Pooled(client, statement),
+            Self::Pooled(limit) => Ready::Pooled(client, statement, limit),
         })
     }
 
@@ -70,8 +67,8 @@ impl Ready<'_> {
         match self {
             Self::Prepared(client, statement) => client.query(statement, parameters).await,
             // Three answers at once make a large future.
-            Self::Pooled(client, statement) => {
-                Box::pin(in_one_transaction(client, statement, parameters)).await
+            Self::Pooled(client, statement, limit) => {
+                Box::pin(in_one_transaction(client, statement, parameters, *limit)).await
             }
             Self::Within(transaction, statement) => {
                 transaction.query_typed(statement, &typed(statement, parameters)).await
@@ -84,12 +81,13 @@ async fn in_one_transaction(
     client: &Client,
     statement: &Statement,
     parameters: &Parameters<'_>,
+    limit: IdleLimit,
 ) -> Result<Vec<Row>, Error> {
-    let typed = typed(statement, parameters);
+    let (begin, typed) = (limit.begin(), typed(statement, parameters));
     // In this order, and all sent before the first is answered.
     let (begun, answered, ended) = tokio::join!(
         biased;
-        client.batch_execute(BEGIN),
+        client.batch_execute(&begin),
         client.query_typed(statement, &typed),
         client.batch_execute("commit"),
     );

@@ -9,11 +9,13 @@ use tokio_postgres::Transaction;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use super::append_within::append_within;
 use super::config::StoreConfig;
 use super::connect::pool;
 use super::fault::unsent_append;
 use super::fence_blockers::{self, FenceBlocker};
 use super::fence_watch::FenceWatch;
+use super::idle_limit::IdleLimit;
 use super::listen::Listener;
 use super::open::{OpenError, examine};
 use super::resolve::resolved;
@@ -95,13 +97,15 @@ impl PostgresStore {
     /// [`OpenError`] says what is not, and what to do.
     pub async fn open(config: StoreConfig) -> Result<Self, OpenError> {
         config.validate()?;
+        let idle_limit = IdleLimit::new(config.idle_in_transaction_timeout);
         // One snapshot for a whole transaction would hide late commits from readers of the log.
         // A pooler takes no settings of a session; there every transaction says it for itself.
         let (connect, manner) = match config.connect.is_pooled() {
-            true => (config.connect.clone(), Manner::Pooled),
+            true => (config.connect.clone(), Manner::Pooled(idle_limit)),
             false => {
                 let setting = ("default_transaction_isolation", "read committed");
-                (config.connect.clone().with_setting(setting.0, setting.1), Manner::Prepared)
+                let connect = config.connect.clone().with_setting(setting.0, setting.1);
+                (idle_limit.for_session(connect), Manner::Prepared)
             }
         };
         let pool = pool(&connect, config.pool);
@@ -131,7 +135,9 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// [`AppendError`]; the transaction is then aborted, up to its last savepoint.
+    /// [`AppendError`]; the transaction is then aborted, up to its last savepoint. [`AppendError::Unavailable`] also where
+    /// the server has ended it, because it did nothing for too long
+    /// ([`StoreConfig::idle_in_transaction_timeout`]): nothing was written.
     pub async fn append_in(
         &self,
         transaction: &Transaction<'_>,
@@ -140,7 +146,8 @@ impl PostgresStore {
         if append.events.is_empty() {
             return Ok(Appended::NOTHING);
         }
-        let call = append::append_in(transaction, &self.0.session.statements, &append);
+        let Session { statements, manner, .. } = &self.0.session;
+        let call = append_within(*manner, transaction, append::append_in(transaction, statements, &append));
         observed_append::append(&append, AppendScope::Caller, Box::pin(call)).await
     }
 
@@ -150,7 +157,9 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// [`AppendError`]; the transaction is then aborted, up to its last savepoint.
+    /// [`AppendError`]; the transaction is then aborted, up to its last savepoint. [`AppendError::Unavailable`] also where
+    /// the server has ended it, because it did nothing for too long
+    /// ([`StoreConfig::idle_in_transaction_timeout`]): nothing was written.
     pub async fn append_many_in(
         &self,
         transaction: &Transaction<'_>,
@@ -160,7 +169,9 @@ impl PostgresStore {
         if append.streams.is_empty() {
             return Ok(AppendedMany::from_streams(Vec::new()));
         }
-        let call = append_many::append_many_in(transaction, &self.0.session.statements, &append);
+        let Session { statements, manner, .. } = &self.0.session;
+        let send = append_many::append_many_in(transaction, statements, &append);
+        let call = append_within(*manner, transaction, send);
         observed_append::append_many(&append, AppendScope::Caller, Box::pin(call)).await
     }
 
@@ -384,7 +395,9 @@ impl TransactionalStore for PostgresStore {
         append: AppendDecisions,
     ) -> Result<AppendedDecisions, AppendError> {
         let append = append.checked()?;
-        let call = decisions::append_decisions_in(transaction, &self.0.session.statements, &append);
+        let Session { statements, manner, .. } = &self.0.session;
+        let send = decisions::append_decisions_in(transaction, statements, &append);
+        let call = append_within(*manner, transaction, send);
         observed_append::append_decisions(&append, AppendScope::Caller, Box::pin(call)).await
     }
 
