@@ -33,7 +33,8 @@ pub struct StoreConfig {
     /// How long the listening connection may be silent before it has to prove that it still stands; 10 s by
     /// default. Then it costs the server one NOTIFY.
     pub heartbeat: Duration,
-    /// How long after a wake-up the next one waits, so that many appends share one; 2 ms by default.
+    /// How long after a wake-up the next one waits, so that many appends share one; 2 ms by default. While the
+    /// server is slow to take them it is longer, ten times as long at most.
     pub notify_window: Duration,
     /// How long an open append may hold this process's readers back before a warning names it, once; 5 s by default.
     /// While readers are held back at one place, the server is asked five times within it who does so, once a second

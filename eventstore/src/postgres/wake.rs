@@ -1,8 +1,9 @@
 //! Sending wake-ups: one empty NOTIFY after commits, never inside of one.
 //!
 //! Guarantees: the first signal is sent at once, then at most one in a window, and the last one is never
-//! swallowed, also not by closing. A wake-up is a hint: while the database cannot be reached it waits, and
-//! pollers do without it.
+//! swallowed, also not by closing. The longer the server takes for one, the longer the next one waits: on a busy
+//! server wake-ups are dear, and readers have enough to read. A wake-up is a hint: while the database cannot be
+//! reached it waits, and pollers do without it.
 //!
 //! NOTIFY takes a lock of the whole cluster at commit, so it has a connection and a transaction of its own,
 //! without waiting for the disk.
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -22,6 +24,13 @@ use crate::telemetry::{PAUSES, Pause, SendOutcome, WAKEUPS_ASKED, WAKEUPS_COALES
 
 /// How long closing waits for the last wake-up.
 const LAST_WAKE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many times as long as sending took the next wake-up waits, if that is longer than the window: so sending
+/// takes a fifth of the time at most.
+const REST: u32 = 4;
+
+/// The longest such wait, in windows.
+const REST_MAX: u32 = 10;
 
 /// How long the server may take to answer.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
@@ -93,6 +102,7 @@ impl WakeSender {
                 let _ = tokio::time::timeout(LAST_WAKE_TIMEOUT, self.send(client)).await;
                 return;
             }
+            let began = Instant::now();
             client = tokio::select! {
                 sent = self.send_at_last(client.take()) => Some(sent),
                 () = self.stop.cancelled() => {
@@ -101,7 +111,7 @@ impl WakeSender {
                 }
             };
             tokio::select! {
-                () = tokio::time::sleep(self.window) => {}
+                () = tokio::time::sleep(rest(began.elapsed(), self.window)) => {}
                 () = self.stop.cancelled() => {}
             }
         }
@@ -142,6 +152,11 @@ impl WakeSender {
     }
 }
 
+/// Returns how long the next wake-up waits after one that took so long to send.
+fn rest(took: Duration, window: Duration) -> Duration {
+    (took * REST).clamp(window, window * REST_MAX)
+}
+
 #[derive(Debug, thiserror::Error)]
 enum WakeError {
     #[error(transparent)]
@@ -150,4 +165,16 @@ enum WakeError {
     Send(#[from] tokio_postgres::Error),
     #[error("NOTIFY was not answered in time")]
     Silent,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_server_is_woken_less_often_within_bounds() {
+        let window = Duration::from_millis(2);
+        let rests = [0, 100, 1_000, 60_000].map(|micros| rest(Duration::from_micros(micros), window));
+        assert_eq!(rests, [2, 2, 4, 20].map(Duration::from_millis));
+    }
 }

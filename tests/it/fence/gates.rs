@@ -95,7 +95,7 @@ pub(super) async fn plant_gates(owner: &Client) -> Result<(), tokio_postgres::Er
     let columns = [
         ("-- gap: between the stream's row and the last position", "explorer.gate(1) as gate_1,"),
         ("-- gap: between the last position and the mark", "+ explorer.gate_in(2)"),
-        ("-- gap: between the mark and the draw", ", explorer.gate(3) as gate_3"),
+        ("-- gap: between the mark and the draw", "and explorer.gate_in(3) = 0"),
     ];
     for function in APPENDS_OF_ONE_EVENT {
         replace_in(owner, function, &columns).await?;

@@ -252,7 +252,7 @@ $$;
 -- Appends one event without a key: what drivers call for it, and the way of most appends.
 --
 -- One statement does all of it, in the order that the fence demands: the stream's row is locked and moved, the
--- mark is left while that row is returned, the position is drawn for what was returned. It is taken only by the
+-- mark is left while that row is returned, the position is drawn once the mark is there. It is taken only by the
 -- first append of a transaction, which needs to remember no mark; a later one remembers its own, so that a
 -- transaction leaves two marks at most. Whatever does not go plainly goes to annals.append_events.
 --
@@ -272,25 +272,27 @@ begin
     with taken as (
         update annals.streams as s set version = s.version operator(pg_catalog.+) 1
         where s.stream_name operator(pg_catalog.=) append_event.stream
-          and s.tombstoned_at is null
-          and (expected operator(pg_catalog.=) -2
-               or s.first_version operator(pg_catalog.<=) s.version
-                  and (expected operator(pg_catalog.=) -4 or s.version operator(pg_catalog.=) expected))
-          and pg_catalog.pg_current_xact_id_if_assigned() is null
-          and pg_catalog.current_setting('synchronous_commit') operator(pg_catalog.<>) 'off'
+          -- As one case it is asked of the row; by themselves the last two would be a step of the plan.
+          and case when s.tombstoned_at is null
+                    and (expected operator(pg_catalog.=) -2
+                         or s.first_version operator(pg_catalog.<=) s.version
+                            and (expected operator(pg_catalog.=) -4 or s.version operator(pg_catalog.=) expected))
+              then pg_catalog.pg_current_xact_id_if_assigned() is null
+                   and pg_catalog.current_setting('synchronous_commit') operator(pg_catalog.<>) 'off' end
         returning s.stream_id, s.version,
             -- gap: between the stream's row and the last position
-            pg_catalog.pg_advisory_xact_lock_shared(
+            case when pg_catalog.pg_advisory_xact_lock_shared(
                 annals.fence_namespace() operator(pg_catalog.<<) 48 operator(pg_catalog.|)
                 coalesce(pg_catalog.pg_sequence_last_value('annals.events_position_seq'), 0)
                 -- gap: between the last position and the mark
-            ) as mark
-            -- gap: between the mark and the draw
+            ) is not null
+                -- gap: between the mark and the draw
+            then pg_catalog.nextval('annals.events_position_seq') end as position
     )
     insert into annals.events as e
         (position, stream_id, version, event_id, event_type, schema_version, data, metadata)
-    select pg_catalog.nextval('annals.events_position_seq'), t.stream_id, t.version, append_event.event_id,
-        append_event.event_type, append_event.schema_version, append_event.payload, append_event.metadata
+    select t.position, t.stream_id, t.version, append_event.event_id, append_event.event_type,
+        append_event.schema_version, append_event.payload, append_event.metadata
     from taken as t
     returning array[e.version, e.position, 0] into receipt;
     if receipt is null then
@@ -322,18 +324,18 @@ begin
         on conflict do nothing
         returning s.stream_id, s.version,
             -- gap: between the stream's row and the last position
-            pg_catalog.pg_advisory_xact_lock_shared(
+            case when pg_catalog.pg_advisory_xact_lock_shared(
                 annals.fence_namespace() operator(pg_catalog.<<) 48 operator(pg_catalog.|)
                 coalesce(pg_catalog.pg_sequence_last_value('annals.events_position_seq'), 0)
                 -- gap: between the last position and the mark
-            ) as mark
-            -- gap: between the mark and the draw
+            ) is not null
+                -- gap: between the mark and the draw
+            then pg_catalog.nextval('annals.events_position_seq') end as position
     )
     insert into annals.events as e
         (position, stream_id, version, event_id, event_type, schema_version, data, metadata)
-    select pg_catalog.nextval('annals.events_position_seq'), t.stream_id, t.version, append_first_event.event_id,
-        append_first_event.event_type, append_first_event.schema_version, append_first_event.payload,
-        append_first_event.metadata
+    select t.position, t.stream_id, t.version, append_first_event.event_id, append_first_event.event_type,
+        append_first_event.schema_version, append_first_event.payload, append_first_event.metadata
     from taken as t
     returning array[e.version, e.position, 0] into receipt;
     if receipt is null then

@@ -91,8 +91,14 @@ $$;
 -- Tells waiting subscribers that the log may have grown. Call it after the commit of an append, in a
 -- transaction of its own: inside the append's it would make all commits of the cluster queue.
 create function annals.wake() returns void
-language sql volatile
-as $$ select pg_notify('annals', '') $$;
+language plpgsql volatile
+as $$
+declare
+    -- An expression keeps its plan for the session; the body of an SQL function is planned with every call.
+    sent constant text := pg_catalog.pg_notify('annals', '');
+begin
+end
+$$;
 
 comment on function annals.read_stream(text, bigint, integer) is 'one page of a stream, oldest event first';
 comment on function annals.read_all(bigint, integer) is 'one page of settled events, by rising position';
