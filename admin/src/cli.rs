@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Output};
 use crate::target::TargetArgs;
-use crate::{db, dev, events, stream};
+use crate::{db, dev, doctor, events, stream};
 
 /// Looks into an event log and keeps it in order.
 ///
@@ -44,6 +44,9 @@ enum Verb {
     /// The log of all streams.
     #[command(subcommand)]
     Events(events::Verb),
+    /// Looks whether server, settings, schema, roles and open transactions are as the log needs them; exit code 5 when
+    /// one is not. Changes nothing.
+    Doctor(doctor::DoctorArgs),
     /// Prints a completion script for a shell.
     Completions {
         /// Which shell.
@@ -87,6 +90,7 @@ async fn verb(cli: Cli) -> Outcome {
         Verb::Db(verb) => db::run(verb, &target).await,
         Verb::Stream(verb) => stream::run(verb, &target).await,
         Verb::Events(verb) => events::run(verb, &target).await,
+        Verb::Doctor(args) => doctor::run(args, &target).await,
         Verb::Completions { shell } => completions(shell),
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Exit {
     NotFound = 3,
     /// Another writer came first.
     VersionConflict = 4,
+    /// The log can be asked, and something is not as it should be.
+    ProbeFailed = 5,
     /// The schema is absent, too old or too new for this program.
     WrongSchema = 6,
     /// The database cannot be reached or used.

@@ -6,6 +6,7 @@
 mod cli;
 mod db;
 mod dev;
+mod doctor;
 mod events;
 mod exit;
 mod fault;

@@ -13,6 +13,7 @@ mod append_many_mutants;
 mod append_one_event;
 mod append_unique_ids;
 mod architecture;
+mod checkup;
 mod conformance_matrix;
 mod conformance_memory;
 mod conformance_notices_broken_readers;

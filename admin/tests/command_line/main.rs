@@ -2,6 +2,7 @@
 
 mod append;
 mod dev;
+mod doctor;
 mod pooler;
 mod refusals;
 mod retention;

@@ -16,6 +16,8 @@ async fn arguments_that_make_no_sense_exit_2_before_anything_is_asked() -> TestR
         vec!["events", "tail", "--after", "yesterday"],
         vec!["events", "tail", "--poll-interval", "0"],
         vec!["dev", "start", "--profile", "fast"],
+        vec!["doctor", "--open-for-max", "-1"],
+        vec!["doctor", "--open-for-max", "soon"],
         vec!["stream", "ls", "--schema", "Not A Name"],
         with(&["{"]),
         with(&["{\"a\": 1, \"a\": 2}"]),
@@ -38,8 +40,10 @@ async fn arguments_that_make_no_sense_exit_2_before_anything_is_asked() -> TestR
 #[tokio::test]
 async fn a_database_that_is_not_there_exits_69_and_is_named_without_its_password() -> TestResult {
     let url = "postgres://ann:secret@127.0.0.1:1/shop";
-    for arguments in [["stream", "ls"], ["db", "status"], ["db", "migrate"], ["events", "tail"]] {
-        let refused = run(annals(&arguments).env("DATABASE_URL", url))?.exits(69);
+    let verbs =
+        [&["stream", "ls"][..], &["db", "status"], &["db", "migrate"], &["events", "tail"], &["doctor"]];
+    for arguments in verbs {
+        let refused = run(annals(arguments).env("DATABASE_URL", url))?.exits(69);
 
         assert!(refused.stderr.contains("127.0.0.1:1"), "{refused:?}");
         assert!(!refused.stderr.contains("secret"), "{refused:?}");

@@ -6,10 +6,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use annals_devdb::{Template, TestDatabase, TestFailure};
+use annals_devdb::{Profile, Server, Template, TestDatabase, TestFailure, TestResult};
 use annals_eventstore::PostgresStore;
-use annals_eventstore::postgres::{MigrateError, SchemaName, migrate, migrations_fingerprint};
+use annals_eventstore::postgres::{MigrateError, SchemaName, connect, migrate, migrations_fingerprint};
 use serde_json::Value;
+use tokio_postgres::Client;
 
 /// How long anything may take before the test counts as failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -76,18 +77,50 @@ pub(crate) struct Log {
 impl Log {
     /// Makes a database as a copy of a migrated one.
     pub(crate) async fn fresh() -> Result<Self, TestFailure> {
+        Self::on(Profile::Test).await
+    }
+
+    /// As [`Log::fresh`], on a server that keeps what it was given.
+    pub(crate) async fn durable() -> Result<Self, TestFailure> {
+        Self::on(Profile::Durable).await
+    }
+
+    async fn on(profile: Profile) -> Result<Self, TestFailure> {
         let template = Template::new("log", &migrations_fingerprint());
         let setup = |url: String| async move {
             let options = url.parse().map_err(Box::<dyn std::error::Error + Send + Sync>::from)?;
             migrate(&options, &SchemaName::default()).await.map_err(Box::<MigrateError>::new)?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
         };
-        Ok(Self { database: TestDatabase::create(&template, setup).await? })
+        let server = Server::shared(profile).await?;
+        Ok(Self { database: TestDatabase::create_on(&server, &template, setup).await? })
     }
 
     /// Makes a database without a log.
     pub(crate) async fn absent() -> Result<Self, TestFailure> {
         Ok(Self { database: TestDatabase::empty().await? })
+    }
+
+    /// Makes a database without a log on a server that keeps what it was given.
+    pub(crate) async fn absent_on_durable() -> Result<Self, TestFailure> {
+        Ok(Self { database: TestDatabase::empty_on(&Server::shared(Profile::Durable).await?).await? })
+    }
+
+    /// Makes a role that logs in, appends and reads, with a setting of its own.
+    pub(crate) async fn login(&self, setting: &str) -> Result<Login, TestFailure> {
+        const PASSWORD: &str = "of-no-use";
+        let owner = connect(&self.url().parse()?).await?.into_client();
+        // Roles belong to the whole server; this one to this test.
+        let name = format!("login_{}", uuid::Uuid::now_v7().simple());
+        let make = format!(
+            "create role {name} login password '{PASSWORD}';
+             grant annals_appender, annals_reader to {name};
+             alter role {name} set {setting}"
+        );
+        owner.batch_execute(&make).await?;
+        let (scheme, rest) = self.url().split_once("://").ok_or("the test server has a URL")?;
+        let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+        Ok(Login { url: format!("{scheme}://{name}:{PASSWORD}@{place}"), name, owner })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -122,6 +155,29 @@ impl Log {
     /// Starts the binary on this database.
     pub(crate) fn start(&self, arguments: &[&str]) -> Result<Running, TestFailure> {
         Ok(Running::of(self.command(arguments).spawn()?))
+    }
+}
+
+/// A role that logs in, of one test.
+pub(crate) struct Login {
+    name: String,
+    url: String,
+    owner: Client,
+}
+
+impl Login {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Removes the role.
+    pub(crate) async fn drop(self) -> TestResult {
+        let Self { name, owner, .. } = self;
+        Ok(owner.batch_execute(&format!("drop owned by {name}; drop role {name}")).await?)
     }
 }
 

@@ -5,6 +5,7 @@ mod append_event;
 mod append_many;
 mod append_within;
 mod checkpoint;
+mod checkup;
 mod config;
 mod connect;
 mod decisions;
@@ -39,6 +40,7 @@ mod wake;
 mod wakeup_state;
 
 pub use checkpoint::{CheckpointError, ClaimedCheckpoint, Consumer};
+pub use checkup::{CheckUpOptions, Diagnosis, Verdict, check_up};
 pub use config::{InvalidStoreConfig, StoreConfig};
 pub use connect::{
     ConnectError, ConnectFault, ConnectOptions, Connected, Connection, InvalidConnectOptions, PoolOptions,

@@ -106,6 +106,11 @@ impl OptionalIndex {
         })
     }
 
+    /// Its own name in the database.
+    pub(super) fn own_relation(self) -> &'static str {
+        self.relations()[0]
+    }
+
     /// Its names in the database: its own, and that of an index that serves as well.
     fn relations(self) -> &'static [&'static str] {
         match self {
@@ -174,7 +179,7 @@ pub async fn drop_index(
     index: OptionalIndex,
 ) -> Result<bool, IndexError> {
     let client = connect(options).await?.into_client();
-    let is_there = stored(&client, schema, index, index.relations()[0]).await?.is_some();
+    let is_there = stored(&client, schema, index, index.own_relation()).await?.is_some();
     if is_there {
         remove(&client, schema, index).await?;
     }
@@ -199,7 +204,7 @@ pub async fn optional_indexes(
 }
 
 async fn remove(client: &Client, schema: &SchemaName, index: OptionalIndex) -> Result<(), IndexError> {
-    let relation = index.relations()[0];
+    let relation = index.own_relation();
     let drop = schema.rewrite(&format!("drop index concurrently if exists annals.{relation}"));
     client.batch_execute(&drop).await.map_err(index.refused())
 }

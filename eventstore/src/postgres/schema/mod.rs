@@ -15,4 +15,5 @@ pub use installed::{ComponentStatus, SchemaStatus, schema_status};
 pub use migrate::{MigrationReport, migrate, migration_script};
 pub use name::{InvalidSchemaName, SchemaName};
 
+pub(crate) use component::{COMPONENTS, known};
 pub(crate) use installed::require_current;
