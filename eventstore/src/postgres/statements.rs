@@ -110,6 +110,7 @@ statements!(
     checkup_role,
     checkup_sequence,
     checkup_server,
+    checkup_sessions,
     checkup_triggers,
     claim_checkpoint,
     claim_holder,
