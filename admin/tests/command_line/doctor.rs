@@ -262,3 +262,13 @@ async fn a_role_with_too_few_connections_for_a_process_is_told() -> TestResult {
     assert_eq!(lines[0]["verdict"], "fail", "{}", run.stdout);
     login.drop().await
 }
+
+#[test]
+fn the_page_explains_each_check_in_the_order_of_the_lines() -> TestResult {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/doctor.md"))?;
+
+    let explained = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+
+    assert_eq!(explained.collect::<Vec<_>>(), CHECKS);
+    Ok(())
+}
