@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::exit::Outcome;
 use crate::index;
 use crate::output::{Format, Output, say};
+use crate::repair::{self, RepairArgs};
 use crate::roles::{self, RolesArgs};
 use crate::target::TargetArgs;
 
@@ -19,11 +20,13 @@ pub(crate) enum Verb {
         #[arg(long)]
         print: bool,
     },
-    /// Tells how far the schema is migrated; exit code 6 when this program cannot work with it.
+    /// Tells how far the schema is migrated; exit code 6 when this program cannot work with it, 5 when the log needs repair.
     Status(Format),
     /// Indexes that the log can do without: filtered reads are faster with them, appends slower.
     #[command(subcommand)]
     Index(index::Verb),
+    /// Makes a log sound again after a restore or a failover, and another one: until then it takes no event.
+    Repair(RepairArgs),
     /// Prints the SQL for the roles of the log: an owner, and for everybody else the least that they need.
     Roles(RolesArgs),
 }
@@ -35,6 +38,7 @@ pub(crate) async fn run(verb: Verb, target: &TargetArgs) -> Outcome {
         Verb::Migrate { print: false } => bring_up_to_date(target).await,
         Verb::Status(format) => status(format, target).await,
         Verb::Index(verb) => index::run(verb, target).await,
+        Verb::Repair(args) => repair::run(args, target).await,
         Verb::Roles(args) => roles::run(args, target).await,
     }
 }
@@ -55,7 +59,7 @@ async fn bring_up_to_date(target: &TargetArgs) -> Outcome {
         0 => format!("schema {schema} was up to date"),
         _ => format!("schema {schema} is up to date"),
     });
-    Ok(())
+    repair::require_sound(target).await
 }
 
 #[derive(Debug, Serialize)]
@@ -84,7 +88,7 @@ async fn status(format: Format, target: &TargetArgs) -> Outcome {
     })?;
     output.flush()?;
     match fault {
-        None => Ok(()),
+        None => repair::require_sound(target).await,
         Some(fault) => Err(fault.into()),
     }
 }

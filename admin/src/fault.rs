@@ -3,7 +3,7 @@
 use annals_devdb::{DatabaseError, StartError, StopError};
 use annals_eventstore::postgres::{
     ConnectError, ConnectFault, IndexError, InvalidConnectOptions, InvalidSchemaName, MigrateError,
-    OpenError, RolesError, SchemaFault,
+    OpenError, RepairError, RolesError, SchemaFault,
 };
 use annals_eventstore::{AppendError, DeletionError, ExpectedVersion, InvalidPayload, ReadError, ScrubError};
 
@@ -25,6 +25,9 @@ impl From<AppendError> for Failure {
             | AppendError::Malformed(_) => (Exit::Usage, "nothing was written".to_owned()),
             AppendError::Serialization(..) => (Exit::TryAgain, "nothing was written; try again".to_owned()),
             AppendError::NeedsPoolerMode(_) => (Exit::Usage, format!("nothing was written; {SAY_POOLER}")),
+            AppendError::NeedsRepair(_) => {
+                (Exit::Failed, "nothing was written; run: annals db repair".to_owned())
+            }
             AppendError::Unavailable(_) => {
                 (Exit::Unavailable, "nothing was written; try again when the database answers".to_owned())
             }
@@ -122,6 +125,7 @@ impl From<OpenError> for Failure {
             OpenError::Options(error) => error.into(),
             OpenError::NeedsPoolerMode(_) => Self::new(Exit::Usage, error).advise(SAY_POOLER),
             OpenError::Unavailable(_) => Self::new(Exit::Unavailable, error),
+            OpenError::NeedsRepair { .. } => Self::failed(error).advise("run: annals db repair"),
             other => Self::failed(other),
         }
     }
@@ -146,6 +150,16 @@ impl From<SchemaFault> for Failure {
             _ => Exit::Failed,
         };
         Self::new(exit, fault)
+    }
+}
+
+impl From<RepairError> for Failure {
+    fn from(error: RepairError) -> Self {
+        match error {
+            RepairError::Connect(error) => error.into(),
+            RepairError::Schema(error) => error.into(),
+            other => Self::failed(other),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod fault;
 mod filter;
 mod index;
 mod output;
+mod repair;
 mod roles;
 mod stream;
 mod target;

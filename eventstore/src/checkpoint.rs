@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::cursor::Cursor;
 use crate::event_id::EventId;
 use crate::position::GlobalPosition;
 
@@ -16,8 +17,15 @@ pub struct Checkpoint {
     pub lineage: Lineage,
     /// Everything up to here is done.
     pub position: GlobalPosition,
-    /// The last event that was done, if there was any.
+    /// The event that stands there, if it is known.
     pub event_id: Option<EventId>,
+}
+
+impl Checkpoint {
+    /// Returns where reading goes on.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { position: self.position, event_id: self.event_id }
+    }
 }
 
 /// One slot of a consumer: events are dealt to slots by a key, and each slot has its own checkpoint.

@@ -16,6 +16,7 @@ mod checkpoint;
 mod claim;
 mod codec;
 mod consumer;
+mod cursor;
 mod decisions;
 mod deletion;
 mod event;
@@ -49,6 +50,7 @@ pub use checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
 pub use claim::{CLAIM_SPACE_BYTES_MAX, CLAIM_VALUE_BYTES_MAX, Claim, ClaimChange, InvalidClaim};
 pub use codec::{DecodeError, EncodeError, Event};
 pub use consumer::{CheckpointKeeper, CheckpointPolicy, CheckpointedConsumer, ConsumeError};
+pub use cursor::Cursor;
 pub use decisions::{AppendDecisions, AppendedDecisions, Decision, KeyUsed};
 pub use deletion::{
     Deleted, Deletion, DeletionError, SCRUB_BATCH_EVENTS_DEFAULT, Scrub, ScrubError, Scrubbed,

@@ -1,7 +1,9 @@
 //! Reading: what to ask a stream and the log for, and what comes back.
 
 use crate::append::StorageError;
+use crate::cursor::Cursor;
 use crate::event::RecordedEvent;
+use crate::event_id::EventId;
 use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
 use crate::stream::{Category, StreamName};
@@ -99,6 +101,9 @@ pub struct LogQuery {
     /// Which events to return; all unless told otherwise. The store leaves the others out, and a page settles
     /// behind them.
     pub filter: EventFilter,
+    /// Reading forward and everything: the event that stands at `from`, if the log is to check that it still is the
+    /// one that was read.
+    pub seen: Option<EventId>,
 }
 
 impl LogQuery {
@@ -113,7 +118,12 @@ impl LogQuery {
     }
 
     fn from(from: GlobalPosition, direction: Direction) -> Self {
-        Self { from, direction, limit: PAGE_EVENTS_DEFAULT, filter: EventFilter::all() }
+        Self { from, direction, limit: PAGE_EVENTS_DEFAULT, filter: EventFilter::all(), seen: None }
+    }
+
+    /// Reads everything that comes after a cursor, oldest first, if the log is the one that was read.
+    pub fn going_on(cursor: Cursor) -> Self {
+        Self { seen: cursor.event_id, ..Self::after(cursor.position) }
     }
 
     /// Returns only events that pass a filter.
@@ -146,6 +156,17 @@ pub struct LogPage {
     /// Reading forward: an open append was holding back what others may have committed behind it. Its end sends
     /// no hint when it is rolled back: look again.
     pub held_back: Option<HeldBack>,
+}
+
+impl LogPage {
+    /// Returns where a reader of everything has come with this page, of one that was at `before`.
+    pub fn cursor(&self, before: Cursor) -> Cursor {
+        if self.settled_to <= before.position {
+            return before;
+        }
+        let last = self.events.last().filter(|last| last.position == self.settled_to);
+        Cursor { position: self.settled_to, event_id: last.map(|event| event.id) }
+    }
 }
 
 /// What holds a reader back: the lowest mark of an open append. Two are equal while nothing has moved; it is no
@@ -234,6 +255,17 @@ pub enum ReadError {
     /// READ COMMITTED.
     #[error("the log is read in READ COMMITTED only")]
     WrongIsolation(#[source] StorageError),
+    /// The log is not the one that was read (LG014): where the reader has come stands another event, or none. It was
+    /// restored to an older state, or replaced; reading on would skip events. Let the reader begin anew.
+    #[error("log has diverged: at position {position} stands not event {seen} that was read there")]
+    Diverged {
+        /// Where the reader has come.
+        position: GlobalPosition,
+        /// The event that was read there.
+        seen: EventId,
+        /// The last event that the log has up to there, if it has any.
+        found: Option<EventId>,
+    },
     /// A pooler gave the statement to a session of the server that does not know it, or knows another by its name.
     /// Turn the pooler mode on: `pooler=transaction` in the connection string.
     #[error(

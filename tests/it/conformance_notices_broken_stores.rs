@@ -176,5 +176,11 @@ notices! {
     a_store_that_scrubs_at_once_is_noticed: ScrubsAtOnce by [
         a_scrub_goes_in_batches_and_on_where_it_stopped,
     ];
+    a_store_that_forgets_what_a_reader_has_seen_is_noticed: ForgetsCursors by [
+        a_reader_of_another_log_is_told_so,
+    ];
+    a_store_that_forgets_to_leave_a_trace_of_what_was_scrubbed_is_noticed: ForgetsTheScrubbed by [
+        a_cursor_goes_on_also_where_its_event_was_scrubbed,
+    ];
     a_store_that_drops_metadata_is_noticed: DropsMetadata by [metadata_is_kept_and_may_be_absent];
 }

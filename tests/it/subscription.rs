@@ -234,8 +234,11 @@ async fn a_stream_whose_events_go_while_it_is_read_stops_nobody() -> TestResult 
     admin
         .batch_execute(
             "alter table annals.events disable trigger all;
-             delete from annals.events as e using annals.streams as s
-             where s.stream_id = e.stream_id and s.stream_name = 'gone-1'",
+             with gone as (
+                 delete from annals.events as e using annals.streams as s
+                 where s.stream_id = e.stream_id and s.stream_name = 'gone-1'
+                 returning e.position, e.event_id)
+             insert into annals.scrubbed (position, event_id) select position, event_id from gone",
         )
         .await?;
     let end = append(&db.store(), "account-1").await?;

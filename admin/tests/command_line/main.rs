@@ -5,6 +5,7 @@ mod dev;
 mod doctor;
 mod pooler;
 mod refusals;
+mod repair;
 mod retention;
 mod schema;
 mod show;

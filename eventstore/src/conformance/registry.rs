@@ -137,6 +137,8 @@ pub const CASES: &[Case] = &[
     case(42, "an_open_reader_does_not_block", SqlLogs),
     case(43, "beginning_at_the_end_misses_nothing_that_commits_later", SqlLogs),
     case(43, "subscribing_now_misses_nothing_that_commits_later", SqlLogs),
+    case(45, "a_reader_of_another_log_is_told_so", EveryStore),
+    case(45, "a_cursor_goes_on_also_where_its_event_was_scrubbed", EveryStore),
     case(47, "a_subscription_tells_where_it_stands", EveryStore),
     case(48, "a_live_subscription_gets_what_is_appended", EveryStore),
     case(49, "a_filtered_subscription_gets_what_it_asked_for", EveryStore),

@@ -5,12 +5,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::keeper::CheckpointKeeper;
 use super::policy::CheckpointPolicy;
+use crate::cursor::Cursor;
 use crate::event::RecordedEvent;
-use crate::event_id::EventId;
 use crate::filter::EventFilter;
 use crate::handler::HandlerError;
 use crate::position::GlobalPosition;
-use crate::read::ReadError;
 use crate::store::EventStore;
 use crate::tailer::{EventPage, StartAt, StopReason, TailedSubscription, Tailer};
 
@@ -41,9 +40,8 @@ pub struct CheckpointedConsumer<S: EventStore, K> {
     keeper: K,
     policy: CheckpointPolicy,
     /// Everything up to here is done, and everything up to there is kept.
-    done: GlobalPosition,
-    kept: GlobalPosition,
-    last: Option<EventId>,
+    done: Cursor,
+    kept: Cursor,
     /// Events since the position was kept.
     unkept: usize,
 }
@@ -82,10 +80,9 @@ impl<S: EventStore, K: CheckpointKeeper> CheckpointedConsumer<S, K> {
         policy: CheckpointPolicy,
     ) -> Result<Self, ConsumeError<K::Error>> {
         let kept = keeper.load().await.map_err(ConsumeError::Keeper)?;
-        let subscribed = tailer.subscribe(StartAt::After(kept), filter).await;
-        let subscription =
-            subscribed.map_err(|error: ReadError| StopReason::Failed(std::sync::Arc::new(error)))?;
-        Ok(Self { subscription, keeper, policy, done: kept, kept, last: None, unkept: 0 })
+        let subscribed = tailer.subscribe(StartAt::Cursor(kept), filter).await;
+        let subscription = subscribed.map_err(StopReason::of)?;
+        Ok(Self { subscription, keeper, policy, done: kept, kept, unkept: 0 })
     }
 
     /// Runs until it is told to stop, finishing the event at hand; keeps its position and returns it.
@@ -102,7 +99,7 @@ impl<S: EventStore, K: CheckpointKeeper> CheckpointedConsumer<S, K> {
         let kept = self.keep().await;
         ended?;
         kept?;
-        Ok(self.kept)
+        Ok(self.kept.position)
     }
 
     async fn follow(
@@ -123,11 +120,10 @@ impl<S: EventStore, K: CheckpointKeeper> CheckpointedConsumer<S, K> {
                 let at = event.position;
                 handle(event).await.map_err(|source| ConsumeError::Handler { at, source })?;
                 handled += 1;
-                self.last = Some(event.id);
-                self.passed(at, 1).await?;
+                self.passed(Cursor { position: at, event_id: Some(event.id) }, 1).await?;
             }
             // What the filter left out is behind us as well, now that nothing of the page is open.
-            self.passed(page.settled_to(), page.events_seen() - handled).await?;
+            self.passed(page.cursor(), page.events_seen() - handled).await?;
         }
         Ok(())
     }
@@ -144,15 +140,15 @@ impl<S: EventStore, K: CheckpointKeeper> CheckpointedConsumer<S, K> {
     }
 
     /// Everything up to a position is done; keeps it when it is time.
-    async fn passed(&mut self, to: GlobalPosition, events: usize) -> Result<(), ConsumeError<K::Error>> {
+    async fn passed(&mut self, to: Cursor, events: usize) -> Result<(), ConsumeError<K::Error>> {
         self.done = to;
         self.unkept += events;
         if self.unkept >= self.policy.events.max(1) { self.keep().await } else { Ok(()) }
     }
 
     async fn keep(&mut self) -> Result<(), ConsumeError<K::Error>> {
-        if self.done > self.kept {
-            self.keeper.keep(self.done, self.last).await.map_err(ConsumeError::Keeper)?;
+        if self.done.position > self.kept.position {
+            self.keeper.keep(self.done).await.map_err(ConsumeError::Keeper)?;
             self.kept = self.done;
         }
         self.unkept = 0;

@@ -99,11 +99,12 @@ pub(super) fn scrub(log: &mut Log, request: &Scrub) -> Result<Scrubbed, ScrubErr
     let first_left =
         Version::NONE.advance((stored.version.get().unsigned_abs()) - stored.positions.len() as u64);
 
-    let ids = &mut log.event_ids;
+    let (ids, scrubbed) = (&mut log.event_ids, &mut log.scrubbed);
     log.events.retain(|event| {
         let stays = !positions.contains(&event.position);
         if !stays {
             ids.remove(&event.id);
+            scrubbed.insert(event.position, event.id);
         }
         stays
     });

@@ -20,6 +20,8 @@ use crate::version::Version;
 pub(super) struct Log {
     /// Every event that was not scrubbed, by rising position.
     pub(super) events: Vec<RecordedEvent>,
+    /// What stood where events were scrubbed.
+    pub(super) scrubbed: BTreeMap<GlobalPosition, EventId>,
     /// The position that was given out last.
     pub(super) last_drawn: GlobalPosition,
     /// Every stream that ever was, in byte order of the names.
@@ -104,6 +106,14 @@ impl Log {
     pub(super) fn draw_position(&mut self) -> GlobalPosition {
         self.last_drawn = GlobalPosition::recorded(i64::from(self.last_drawn) + 1);
         self.last_drawn
+    }
+
+    /// The id of the last event up to a position, were it scrubbed since.
+    pub(super) fn last_up_to(&self, position: GlobalPosition) -> Option<EventId> {
+        let end = self.events.partition_point(|event| event.position <= position);
+        let event = self.events[..end].last().map(|event| (event.position, event.id));
+        let scrubbed = self.scrubbed.range(..=position).next_back().map(|(position, id)| (*position, *id));
+        event.into_iter().chain(scrubbed).max_by_key(|(position, _)| *position).map(|(_, id)| id)
     }
 
     /// The version that an appender has to expect; 0 when there is no such stream, or it is deleted.

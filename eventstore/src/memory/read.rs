@@ -38,9 +38,15 @@ fn shown<'l>(log: &'l Log, stream: &StreamName) -> Result<&'l Stream, ReadError>
     }
 }
 
-pub(super) fn read_log(log: &Log, query: &LogQuery) -> LogPage {
+pub(super) fn read_log(log: &Log, query: &LogQuery) -> Result<LogPage, ReadError> {
     let head = log.head();
-    match query.direction {
+    if let (Some(seen), Direction::Forward) = (query.seen, query.direction) {
+        let found = log.last_up_to(query.from);
+        if found != Some(seen) {
+            return Err(ReadError::Diverged { position: query.from, seen, found });
+        }
+    }
+    Ok(match query.direction {
         Direction::Forward => {
             let first = log.events.partition_point(|event| event.position <= query.from);
             let wanted = log.events[first..].iter().filter(|event| query.filter.wants(event));
@@ -54,7 +60,7 @@ pub(super) fn read_log(log: &Log, query: &LogQuery) -> LogPage {
             let events = wanted.take(query.limit).cloned().collect();
             LogPage { events, settled_to: head, head, held_back: None }
         }
-    }
+    })
 }
 
 /// Up to where a page has seen everything: a full one to its last event, any other one to the head.

@@ -144,7 +144,7 @@ impl EventStore for MemoryStore {
     }
 
     async fn read_log(&self, query: LogQuery) -> Result<LogPage, ReadError> {
-        Ok(read_log(&self.log(), &query))
+        read_log(&self.log(), &query)
     }
 
     async fn stream_info(&self, stream: &StreamName) -> Result<StreamInfo, ReadError> {

@@ -14,6 +14,7 @@ use super::send::{Manner, execute_within};
 use super::statements::Statements;
 use super::store::PostgresStore;
 use crate::checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
+use crate::cursor::Cursor;
 use crate::event_id::EventId;
 use crate::position::GlobalPosition;
 
@@ -131,8 +132,7 @@ impl ClaimedCheckpoint {
     pub async fn advance(
         &self,
         transaction: &Transaction<'_>,
-        to: GlobalPosition,
-        event_id: Option<EventId>,
+        to: Cursor,
     ) -> Result<Checkpoint, CheckpointError> {
         let changed = execute_within(
             transaction,
@@ -143,15 +143,15 @@ impl ClaimedCheckpoint {
                 &i32::from(self.partition.0),
                 &self.epoch.0,
                 &i64::from(self.checkpoint.position),
-                &i64::from(to),
-                &event_id.map(EventId::as_uuid),
+                &i64::from(to.position),
+                &to.event_id.map(EventId::as_uuid),
             ],
         )
         .await?;
         if changed == 0 {
             return Err(CheckpointError::TakenOver { consumer: self.consumer.name.clone() });
         }
-        Ok(Checkpoint { position: to, event_id: event_id.or(self.checkpoint.event_id), ..self.checkpoint })
+        Ok(Checkpoint { position: to.position, event_id: to.event_id, ..self.checkpoint })
     }
 
     /// Remembers where the checkpoint is after its transaction has committed.

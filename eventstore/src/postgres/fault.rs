@@ -13,7 +13,9 @@ use uuid::Uuid;
 
 use crate::append::AppendError;
 use crate::claim::Claim;
+use crate::event_id::EventId;
 use crate::idempotency::IdempotencyKey;
+use crate::position::GlobalPosition;
 use crate::read::ReadError;
 use crate::stream::StreamName;
 use crate::version::{ExpectedVersion, Version};
@@ -108,6 +110,9 @@ pub(super) fn unprepared_append(error: Error) -> AppendError {
 pub(super) fn read_error(error: Error) -> ReadError {
     match error.as_db_error() {
         Some(said) if said.code().code() == "LG006" => ReadError::WrongIsolation(error.into()),
+        Some(said) if said.code().code() == "LG014" => {
+            diverged(said).unwrap_or_else(|| ReadError::Storage(error.into()))
+        }
         Some(said) if is_strange_statement(said) => ReadError::NeedsPoolerMode(error.into()),
         Some(said) if !is_unavailable(said.code()) => ReadError::Storage(error.into()),
         _ => ReadError::Unavailable(error.into()),
@@ -175,6 +180,13 @@ struct ClaimDetail {
 }
 
 #[derive(Deserialize)]
+struct CursorDetail {
+    position: i64,
+    seen: Uuid,
+    found: Option<Uuid>,
+}
+
+#[derive(Deserialize)]
 struct DuplicateDetail {
     event_id: Uuid,
 }
@@ -191,6 +203,12 @@ fn stream_of(said: &DbError) -> Option<StreamName> {
 pub(super) fn refused_version(said: &DbError) -> Option<(ExpectedVersion, Version)> {
     let StreamDetail { expected, actual, .. } = detail(said)?;
     Some((ExpectedVersion::from_sql(expected?)?, Version::try_from(actual?).ok()?))
+}
+
+fn diverged(said: &DbError) -> Option<ReadError> {
+    let CursorDetail { position, seen, found } = detail(said)?;
+    let position = GlobalPosition::recorded(position);
+    Some(ReadError::Diverged { position, seen: seen.into(), found: found.map(EventId::from) })
 }
 
 /// The id in a detail such as `Key (event_id)=(…) already exists.`
@@ -213,20 +231,4 @@ fn wrong_version(attempt: &Attempt<'_>, said: &DbError) -> AppendError {
     }
     let actual = detail.and_then(|detail| Version::try_from(detail.actual?).ok()).unwrap_or_default();
     AppendError::WrongVersion { stream, expected, actual }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_transaction_that_the_server_ended_because_of_its_time_has_done_nothing_and_may_be_tried_again() {
-        let is_unavailable = |code| is_unavailable(&SqlState::from_code(code));
-        for code in ["25P03", "25P04", "57P01", "08006"] {
-            assert!(is_unavailable(code), "{code}");
-        }
-        for code in ["57P02", "57014", "25P02", "LG001"] {
-            assert!(!is_unavailable(code), "{code}");
-        }
-    }
 }

@@ -4,8 +4,7 @@ use deadpool_postgres::Pool;
 
 use super::checkpoint::{CheckpointError, ClaimedCheckpoint};
 use crate::consumer::CheckpointKeeper;
-use crate::event_id::EventId;
-use crate::position::GlobalPosition;
+use crate::cursor::Cursor;
 
 /// Keeps a consumer's position in a claimed checkpoint, in a transaction of its own each time. Whoever claims the
 /// checkpoint after us ends this consumer at its next attempt to keep a position.
@@ -34,15 +33,15 @@ impl KeptCheckpoint {
 impl CheckpointKeeper for KeptCheckpoint {
     type Error = CheckpointError;
 
-    async fn load(&mut self) -> Result<GlobalPosition, CheckpointError> {
+    async fn load(&mut self) -> Result<Cursor, CheckpointError> {
         self.checkpoint.reload(&self.pool).await?;
-        Ok(self.checkpoint.checkpoint().position)
+        Ok(self.checkpoint.checkpoint().cursor())
     }
 
-    async fn keep(&mut self, position: GlobalPosition, last: Option<EventId>) -> Result<(), CheckpointError> {
+    async fn keep(&mut self, cursor: Cursor) -> Result<(), CheckpointError> {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
-        let moved = self.checkpoint.advance(&transaction, position, last).await?;
+        let moved = self.checkpoint.advance(&transaction, cursor).await?;
         transaction.commit().await?;
         self.checkpoint.moved(moved);
         Ok(())

@@ -24,6 +24,7 @@ mod observed_read;
 mod open;
 mod optional_index;
 mod read;
+mod repair;
 mod resolve;
 mod roles;
 mod row;
@@ -53,6 +54,7 @@ pub use open::OpenError;
 pub use optional_index::{
     IndexError, IndexState, IndexStatus, OptionalIndex, UnknownIndex, add_index, drop_index, optional_indexes,
 };
+pub use repair::{LogFinding, RepairError, examine_log, repair_log};
 pub use roles::{InvalidRolePrefix, RolePrefix, RolesError, apply_roles, roles_script};
 pub use schema::{
     ComponentStatus, InvalidSchemaName, MigrateError, Migration, MigrationReport, SchemaFault, SchemaName,

@@ -10,6 +10,7 @@ use super::send::Parameters;
 use super::session::Session;
 use super::statements::Statement;
 use crate::event::{EventType, RecordedEvent};
+use crate::event_id::EventId;
 use crate::filter::EventFilter;
 use crate::metadata::{CausationId, CorrelationId};
 use crate::position::GlobalPosition;
@@ -111,7 +112,9 @@ pub(super) async fn read_log(session: &Session, page: LogQuery) -> Result<LogPag
 
 async fn read_forward(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
     let limit = i32::try_from(page.limit).unwrap_or(i32::MAX);
-    let rows = query(session, &session.statements.read_log_forward, &[&i64::from(page.from), &limit]).await?;
+    let seen = page.seen.map(EventId::as_uuid);
+    let parameters: &Parameters<'_> = &[&i64::from(page.from), &limit, &seen];
+    let rows = query(session, &session.statements.read_log_forward, parameters).await?;
     marked_page(&rows, &page)
 }
 

@@ -23,7 +23,6 @@ use super::slot_error::SlotError;
 use super::store::PostgresStore;
 use crate::checkpoint::Checkpoint;
 use crate::event::{EventType, RecordedEvent};
-use crate::event_id::EventId;
 use crate::filter::EventFilter;
 use crate::handler::{Batch, EventHandler};
 use crate::position::GlobalPosition;
@@ -111,9 +110,9 @@ impl<H: EventHandler> Slot<H> {
     /// Follows the log from the checkpoint until it is told to stop or fails.
     async fn follow(&mut self, stop: &CancellationToken) -> Result<(), SlotError> {
         self.checkpoint.reload(&self.read_models).await?;
-        let position = self.checkpoint.checkpoint().position;
-        let subscribed = self.tailer.subscribe(StartAt::After(position), EventFilter::all()).await;
-        let mut subscription = subscribed.map_err(|error| StopReason::Failed(error.into()))?;
+        let begin = StartAt::Cursor(self.checkpoint.checkpoint().cursor());
+        let subscribed = self.tailer.subscribe(begin, EventFilter::all()).await;
+        let mut subscription = subscribed.map_err(StopReason::of)?;
         while let Some(page) = stop.run_until_cancelled(subscription.next()).await {
             let page = page?;
             let observation = self.observer.begin(&page);
@@ -127,7 +126,6 @@ impl<H: EventHandler> Slot<H> {
     /// Applies one page and moves the checkpoint, in one transaction; returns how many events were wanted.
     async fn apply(&mut self, page: &EventPage) -> Result<usize, SlotError> {
         let woken_by = page.woken_by();
-        let last: Option<EventId> = page.events().next_back().map(|event| event.id);
         let wanted = |event: &&RecordedEvent| (self.wants)(&event.event_type);
         let events: Vec<RecordedEvent> = page.events().filter(wanted).cloned().collect();
 
@@ -152,7 +150,7 @@ impl<H: EventHandler> Slot<H> {
             }
         }
         // The last statement: had the handler left the transaction aborted, this fails, and nothing commits.
-        let moved = self.checkpoint.advance(&transaction, page.settled_to(), last).await?;
+        let moved = self.checkpoint.advance(&transaction, page.cursor()).await?;
         let stopwatch = Stopwatch::start();
         transaction.commit().await?;
         self.observer.committed(stopwatch);

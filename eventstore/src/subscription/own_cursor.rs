@@ -4,6 +4,7 @@
 //! - every event behind the starting position comes exactly once and in order;
 //! - hints are asked for before the log is read, so an event that commits in between is not waited for;
 //! - where an open append holds events back, the log is looked at again until it has ended, hint or no hint;
+//! - it never reads on in a log that is not the one it has read: each look names the event it has come to;
 //! - after a full page the next one is asked for before the first is handed out, and no page beyond that.
 //!
 //! Leaves to others: keeping the position ([`crate::Checkpoint`]), waking (`wakeup`).
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::look_again::{LookAgain, Rest};
+use crate::cursor::Cursor;
 use crate::position::GlobalPosition;
 use crate::read::{LogPage, LogQuery, PAGE_EVENTS_DEFAULT, ReadError};
 use crate::store::EventStore;
@@ -26,7 +28,7 @@ use crate::wakeup::{Wakeups, WokenBy};
 pub struct Subscription<S> {
     store: S,
     wakeups: Wakeups,
-    position: GlobalPosition,
+    cursor: Cursor,
     page_events: usize,
     wait: Wait,
     look_again: LookAgain,
@@ -57,12 +59,17 @@ pub struct SubscriptionPage {
 impl<S: EventStore> Subscription<S> {
     /// Subscribes behind a position; [`GlobalPosition::START`] for everything.
     pub fn after(store: S, position: GlobalPosition) -> Self {
+        Self::resume(store, position.into())
+    }
+
+    /// Goes on from where another subscription has come, if the log is the one that it read.
+    pub fn resume(store: S, cursor: Cursor) -> Self {
         // The hints come first: what is appended from now on is either read or hinted at.
         let wakeups = store.wakeups();
         Self {
             store,
             wakeups,
-            position,
+            cursor,
             page_events: PAGE_EVENTS_DEFAULT,
             wait: Wait::Nothing,
             look_again: LookAgain::new(),
@@ -78,14 +85,20 @@ impl<S: EventStore> Subscription<S> {
 
     /// Returns the position behind which the next page begins.
     pub fn position(&self) -> GlobalPosition {
-        self.position
+        self.cursor.position
+    }
+
+    /// Returns where this has come: [`Subscription::resume`] goes on from there.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
     }
 
     /// Waits for the next page. Dropping the future loses nothing.
     ///
     /// # Errors
     ///
-    /// A fault of the storage; the subscription stays where it was and may be asked again.
+    /// A fault of the storage; the subscription stays where it was and may be asked again. With
+    /// [`ReadError::Diverged`] that is of no use: the log is another one.
     pub async fn next(&mut self) -> Result<SubscriptionPage, ReadError> {
         let mut woken_by = WokenBy::Reading;
         loop {
@@ -123,10 +136,10 @@ impl<S: EventStore> Subscription<S> {
         } else {
             Wait::ForHint
         };
-        if log.settled_to <= self.position {
+        if log.settled_to <= self.cursor.position {
             return Ok(None);
         }
-        self.position = log.settled_to;
+        self.cursor = log.cursor(self.cursor);
         if self.may_have_more() {
             self.ask_ahead();
         }
@@ -145,11 +158,11 @@ impl<S: EventStore> Subscription<S> {
                 Err(_) => {}
             }
         }
-        self.store.read_log(LogQuery::after(self.position).limit(self.page_events)).await
+        self.store.read_log(LogQuery::going_on(self.cursor).limit(self.page_events)).await
     }
 
     fn ask_ahead(&mut self) {
-        let (store, query) = (self.store.clone(), LogQuery::after(self.position).limit(self.page_events));
+        let (store, query) = (self.store.clone(), LogQuery::going_on(self.cursor).limit(self.page_events));
         let ahead = tokio::spawn(async move { store.read_log(query).await });
         self.ahead = Some(AbortOnDropHandle::new(ahead));
     }

@@ -31,9 +31,23 @@ pub enum StopReason {
     /// Its tailer was stopped.
     #[error("tailer was stopped")]
     TailerStopped,
+    /// The log is not the one that was read: it was restored to an older state, or replaced. Reading on would skip
+    /// events, so whoever follows it has to begin anew.
+    #[error("log has diverged")]
+    Diverged(#[source] Arc<ReadError>),
     /// The log cannot be read, and trying again does not mend it.
     #[error("log cannot be read")]
     Failed(#[source] Arc<ReadError>),
+}
+
+impl StopReason {
+    /// Takes a fault that trying again does not mend.
+    pub(crate) fn of(error: ReadError) -> Self {
+        match error {
+            ReadError::Diverged { .. } => Self::Diverged(Arc::new(error)),
+            other => Self::Failed(Arc::new(other)),
+        }
+    }
 }
 
 /// Watches and ends a subscription from elsewhere. Cheap to clone.

@@ -12,6 +12,7 @@ use super::page::{EventPage, TailPage};
 use super::pauses::Pauses;
 use super::roster::Feed;
 use super::shared::Shared;
+use crate::cursor::Cursor;
 use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
 use crate::read::ReadError;
@@ -26,7 +27,7 @@ pub struct TailedSubscription<S: EventStore> {
     shared: Arc<Shared<S>>,
     filter: Arc<EventFilter>,
     handle: SubscriptionHandle,
-    position: GlobalPosition,
+    cursor: Cursor,
     source: Source<S>,
     pauses: Pauses,
 }
@@ -45,18 +46,23 @@ enum Source<S> {
 impl<S: EventStore> TailedSubscription<S> {
     pub(super) fn new(
         shared: Arc<Shared<S>>,
-        position: GlobalPosition,
+        cursor: Cursor,
         filter: EventFilter,
         handle: SubscriptionHandle,
     ) -> Self {
-        let source = Source::Own(shared.own_cursor(position));
+        let source = Source::Own(shared.own_cursor(cursor));
         let (filter, pauses) = (Arc::new(filter), Pauses::default());
-        Self { shared, filter, handle, position, source, pauses }
+        Self { shared, filter, handle, cursor, source, pauses }
     }
 
     /// Returns the position behind which the next page begins: subscribe after it to go on where this ended.
     pub fn position(&self) -> GlobalPosition {
-        self.position
+        self.cursor.position
+    }
+
+    /// Returns where this has come: subscribe from there to go on, if the log is the one that was read.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
     }
 
     /// Returns what watches and ends this subscription from elsewhere.
@@ -78,7 +84,7 @@ impl<S: EventStore> TailedSubscription<S> {
             biased;
             () = handle.token().cancelled() => Err(handle.stop_reason()),
             page = self.follow() => page.map_err(|error| {
-                handle.enter(SubscriptionState::Stopped(StopReason::Failed(Arc::new(error))));
+                handle.enter(SubscriptionState::Stopped(StopReason::of(error)));
                 handle.token().cancel();
                 handle.stop_reason()
             }),
@@ -118,7 +124,7 @@ impl<S: EventStore> TailedSubscription<S> {
                 self.join();
                 Ok(None)
             }
-            Source::Closing { cursor, until, .. } if self.position < *until => {
+            Source::Closing { cursor, until, .. } if self.cursor.position < *until => {
                 let page = cursor.next().await?;
                 Ok(Some(self.advance_own(page)))
             }
@@ -127,10 +133,10 @@ impl<S: EventStore> TailedSubscription<S> {
                 Ok(None)
             }
             Source::Feed(feed) => match feed.next().await {
-                Some(page) if page.log.settled_to <= self.position => Ok(None),
-                Some(page) if page.after <= self.position => Ok(Some(self.advance(page))),
+                Some(page) if page.log.settled_to <= self.cursor.position => Ok(None),
+                Some(page) if page.after.position <= self.cursor.position => Ok(Some(self.advance(page))),
                 _ => {
-                    self.source = Source::Own(self.shared.own_cursor(self.position));
+                    self.source = Source::Own(self.shared.own_cursor(self.cursor));
                     Ok(None)
                 }
             },
@@ -138,14 +144,14 @@ impl<S: EventStore> TailedSubscription<S> {
     }
 
     fn join(&mut self) {
-        let joined = self.shared.join(&self.handle, self.position);
-        let mut cursor = self.shared.own_cursor(self.position);
+        let joined = self.shared.join(&self.handle, self.cursor);
+        let mut cursor = self.shared.own_cursor(self.cursor);
         cursor.expect_more();
         self.source = Source::Closing { cursor, feed: joined.feed, until: joined.after };
     }
 
     fn go_live(&mut self) {
-        let beginning = Source::Own(self.shared.own_cursor(self.position));
+        let beginning = Source::Own(self.shared.own_cursor(self.cursor));
         if let Source::Closing { feed, .. } = std::mem::replace(&mut self.source, beginning) {
             self.handle.enter(SubscriptionState::Live);
             self.source = Source::Feed(feed);
@@ -153,14 +159,14 @@ impl<S: EventStore> TailedSubscription<S> {
     }
 
     fn advance_own(&mut self, SubscriptionPage { log, woken_by }: SubscriptionPage) -> EventPage {
-        self.advance(Arc::new(TailPage { after: self.position, log, woken_by }))
+        self.advance(Arc::new(TailPage { after: self.cursor, log, woken_by }))
     }
 
     fn advance(&mut self, page: Arc<TailPage>) -> EventPage {
         self.pauses.reset();
-        let settled_to = page.log.settled_to;
-        let page = EventPage::cut(page, self.position, self.filter.clone());
-        self.position = settled_to;
+        let cursor = page.log.cursor(self.cursor);
+        let page = EventPage::cut(page, self.cursor.position, self.filter.clone());
+        self.cursor = cursor;
         page
     }
 }

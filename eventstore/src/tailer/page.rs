@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cursor::Cursor;
 use crate::event::RecordedEvent;
 use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
@@ -12,7 +13,7 @@ use crate::wakeup::WokenBy;
 #[derive(Debug)]
 pub(super) struct TailPage {
     /// The page holds everything behind this position …
-    pub(super) after: GlobalPosition,
+    pub(super) after: Cursor,
     /// … up to where it is settled.
     pub(super) log: LogPage,
     pub(super) woken_by: WokenBy,
@@ -49,6 +50,12 @@ impl EventPage {
     /// for its checkpoint.
     pub fn settled_to(&self) -> GlobalPosition {
         self.page.log.settled_to
+    }
+
+    /// Returns where a reader has come with this page: for its checkpoint, so that a log that is restored to an older
+    /// state is noticed.
+    pub fn cursor(&self) -> Cursor {
+        self.page.log.cursor(self.page.after)
     }
 
     /// Returns the highest settled position of the log when the page was read.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use super::control::SubscriptionHandle;
 use super::follow::TailedSubscription;
 use super::shared::{Shared, TailerOptions};
+use crate::cursor::Cursor;
 use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
 use crate::read::ReadError;
@@ -63,8 +64,11 @@ impl<S> WeakTailer<S> {
 pub enum StartAt {
     /// At the first event of the log.
     Origin,
-    /// Behind a position, such as that of a checkpoint.
+    /// Behind a position. Nothing tells whether the log is the one that the position belongs to.
     After(GlobalPosition),
+    /// Where a reader has come, such as a checkpoint says; ends with
+    /// [`StopReason::Diverged`](super::StopReason::Diverged) where the log is not the one that was read.
+    Cursor(Cursor),
     /// Behind what is settled now: it misses nothing that commits after the call.
     Now,
 }
@@ -96,13 +100,14 @@ impl<S: EventStore> Tailer<S> {
         start: StartAt,
         filter: EventFilter,
     ) -> Result<TailedSubscription<S>, ReadError> {
-        let position = match start {
-            StartAt::Origin => GlobalPosition::START,
-            StartAt::After(position) => position,
-            StartAt::Now => self.0.head().await?,
+        let cursor = match start {
+            StartAt::Origin => Cursor::START,
+            StartAt::After(position) => position.into(),
+            StartAt::Cursor(cursor) => cursor,
+            StartAt::Now => self.0.head().await?.into(),
         };
         let handle = SubscriptionHandle::new(self.0.stop.child_token(), self.0.options.queue_events);
-        Ok(TailedSubscription::new(self.0.clone(), position, filter, handle))
+        Ok(TailedSubscription::new(self.0.clone(), cursor, filter, handle))
     }
 
     /// Returns how many subscriptions it feeds now: those that have caught up.

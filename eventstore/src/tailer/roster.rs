@@ -10,6 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::control::{SubscriptionHandle, SubscriptionState};
 use super::page::TailPage;
+use crate::cursor::Cursor;
 use crate::position::GlobalPosition;
 use crate::telemetry::{FallBack, SUBSCRIPTION_FALL_BACKS, SUBSCRIPTION_QUEUE};
 
@@ -25,7 +26,7 @@ pub(super) struct Roster {
 struct Members {
     feeds: Vec<Member>,
     /// Everything up to here has been dealt out.
-    position: GlobalPosition,
+    cursor: Cursor,
     /// The reader that feeds the members, if one runs, and how many ran before it.
     is_read: bool,
     reader: u64,
@@ -66,19 +67,19 @@ pub(super) struct Joined {
 
 impl Roster {
     /// Adds a member that has seen everything up to a position.
-    pub(super) fn join(self: &Arc<Self>, handle: &SubscriptionHandle, position: GlobalPosition) -> Joined {
+    pub(super) fn join(self: &Arc<Self>, handle: &SubscriptionHandle, cursor: Cursor) -> Joined {
         let (sender, queue) = unbounded_channel();
         let mut members = self.members();
         let reader = (!members.is_read).then(|| {
             members.is_read = true;
             members.reader += 1;
-            members.position = position;
+            members.cursor = cursor;
             members.reader
         });
         members.joined += 1;
         let id = members.joined;
         members.feeds.push(Member { id, queue: sender, handle: handle.clone() });
-        Joined { feed: Feed { id, queue, roster: self.clone() }, after: members.position, reader }
+        Joined { feed: Feed { id, queue, roster: self.clone() }, after: members.cursor.position, reader }
     }
 
     /// Gives a page to every member that has room for it; the others are taken off and catch up.
@@ -86,12 +87,12 @@ impl Roster {
         let page = Arc::new(page);
         let mut members = self.members();
         members.feeds.retain(|member| member.take(&page));
-        members.position = page.log.settled_to;
+        members.cursor = page.log.cursor(page.after);
     }
 
-    /// Returns the position behind which the reader reads.
-    pub(super) fn position(&self) -> GlobalPosition {
-        self.members().position
+    /// Returns from where the reader reads on.
+    pub(super) fn cursor(&self) -> Cursor {
+        self.members().cursor
     }
 
     /// Returns how many members there are that have caught up.

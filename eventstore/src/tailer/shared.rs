@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::control::SubscriptionHandle;
 use super::roster::{Joined, Roster};
 use super::tail::Tail;
+use crate::cursor::Cursor;
 use crate::position::GlobalPosition;
 use crate::read::{LogQuery, PAGE_EVENTS_DEFAULT, ReadError};
 use crate::store::EventStore;
@@ -54,13 +55,13 @@ impl<S: EventStore> Shared<S> {
     }
 
     /// Returns a reader of a subscription's own.
-    pub(super) fn own_cursor(&self, position: GlobalPosition) -> Box<Subscription<S>> {
-        Box::new(Subscription::after(self.store.clone(), position).page_events(self.options.page_events))
+    pub(super) fn own_cursor(&self, cursor: Cursor) -> Box<Subscription<S>> {
+        Box::new(Subscription::resume(self.store.clone(), cursor).page_events(self.options.page_events))
     }
 
     /// Puts a subscription that has seen everything up to a position on the tailer.
-    pub(super) fn join(&self, handle: &SubscriptionHandle, position: GlobalPosition) -> Joined {
-        let joined = self.roster.join(handle, position);
+    pub(super) fn join(&self, handle: &SubscriptionHandle, cursor: Cursor) -> Joined {
+        let joined = self.roster.join(handle, cursor);
         if let Some(reader) = joined.reader {
             let tail = Tail {
                 store: self.store.clone(),

@@ -51,11 +51,11 @@ impl<S: EventStore> Tail<S> {
     }
 
     async fn read(&self) {
-        let begin = self.roster.position();
-        let mut log = Subscription::after(self.store.clone(), begin).page_events(self.page_events);
+        let begin = self.roster.cursor();
+        let mut log = Subscription::resume(self.store.clone(), begin).page_events(self.page_events);
         let mut pauses = Pauses::default();
         loop {
-            let after = log.position();
+            let after = log.cursor();
             match log.next().await {
                 Ok(SubscriptionPage { log, woken_by }) => {
                     pauses.reset();

@@ -48,6 +48,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "checkpoint",
             "claim",
             "codec",
+            "cursor",
             "decisions",
             "deletion",
             "event",

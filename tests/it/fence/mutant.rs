@@ -43,7 +43,7 @@ impl Mutant {
             // A stable function sees with the snapshot of the statement that calls it.
             Self::OneStatement => {
                 let sql = "alter function annals.look() stable;
-                           alter function annals.read_log_page(bigint, integer) stable";
+                           alter function annals.read_log_page(bigint, integer, uuid) stable";
                 owner.batch_execute(sql).await
             }
             Self::NoFence => {

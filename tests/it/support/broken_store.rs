@@ -47,6 +47,10 @@ pub(crate) enum Fault {
     ForgetsFilters,
     /// Takes every stream whose name begins like a category for one of it.
     TakesPrefixesForCategories,
+    /// Passes over what a reader has seen.
+    ForgetsCursors,
+    /// Takes a cursor for another log's when its event was scrubbed.
+    ForgetsTheScrubbed,
     /// Reads JSON and writes it anew.
     ReformatsPayloads,
     /// Drops the metadata.
@@ -96,6 +100,16 @@ impl BrokenStore {
     /// Returns how often the log was read.
     pub(crate) fn reads(&self) -> usize {
         *self.reads.borrow()
+    }
+
+    /// Refuses a reader whose event is gone, however it went.
+    async fn require_what_was_seen(&self, query: &LogQuery) -> Result<(), ReadError> {
+        let Some(seen) = query.seen else { return Ok(()) };
+        let all = self.sound.read_log(LogQuery::after(GlobalPosition::START).limit(usize::MAX)).await?;
+        match all.events.iter().any(|event| event.id == seen) {
+            true => Ok(()),
+            false => Err(ReadError::Diverged { position: query.from, seen, found: None }),
+        }
     }
 
     /// Wants streams by the beginning of their names in place of a category.
@@ -269,6 +283,8 @@ impl EventStore for BrokenStore {
     async fn read_log(&self, mut query: LogQuery) -> Result<LogPage, ReadError> {
         match self.fault {
             Fault::ForgetsFilters => query.filter = EventFilter::all(),
+            Fault::ForgetsCursors => query.seen = None,
+            Fault::ForgetsTheScrubbed => self.require_what_was_seen(&query).await?,
             Fault::TakesPrefixesForCategories => query.filter = self.prefixed(query.filter).await,
             _ => {}
         }

@@ -13,8 +13,8 @@ use crate::conformance::follower::log_up_to;
 use crate::conformance::given::{append, within};
 use crate::conformance::harness::StoreHarness;
 use crate::consumer::{CheckpointKeeper, CheckpointPolicy, CheckpointedConsumer};
+use crate::cursor::Cursor;
 use crate::event::RecordedEvent;
-use crate::event_id::EventId;
 use crate::filter::EventFilter;
 use crate::position::GlobalPosition;
 use crate::store::EventStore;
@@ -29,6 +29,8 @@ struct World {
     /// Every event that was handled, and how many had been when a position was kept.
     handled: Arc<Mutex<Vec<RecordedEvent>>>,
     kept: Arc<watch::Sender<Vec<(GlobalPosition, usize)>>>,
+    /// What was kept last.
+    cursor: Arc<Mutex<Cursor>>,
 }
 
 impl World {
@@ -73,13 +75,14 @@ impl World {
 impl CheckpointKeeper for World {
     type Error = Infallible;
 
-    async fn load(&mut self) -> Result<GlobalPosition, Infallible> {
-        Ok(self.kept.borrow().last().map_or(GlobalPosition::START, |(position, _)| *position))
+    async fn load(&mut self) -> Result<Cursor, Infallible> {
+        Ok(*self.cursor.lock().expect("nothing panics while it holds the cursor"))
     }
 
-    async fn keep(&mut self, position: GlobalPosition, _: Option<EventId>) -> Result<(), Infallible> {
+    async fn keep(&mut self, cursor: Cursor) -> Result<(), Infallible> {
         let handled = self.handled().len();
-        self.kept.send_modify(|kept| kept.push((position, handled)));
+        *self.cursor.lock().expect("nothing panics while it holds the cursor") = cursor;
+        self.kept.send_modify(|kept| kept.push((cursor.position, handled)));
         Ok(())
     }
 }

@@ -11,13 +11,9 @@ use crate::postgres::fence_blockers::{FenceBlocker, blockers};
 const CHECK: &str = "open_appends";
 
 /// Lists open appends that are older than they should be, a line each.
-pub(super) fn check(
-    subject: &Subject<'_>,
-    open: &Result<Vec<FenceBlocker>, Error>,
-    is_standby: bool,
-) -> Vec<Diagnosis> {
+pub(super) fn check(subject: &Subject<'_>, open: &Result<Vec<FenceBlocker>, Error>) -> Vec<Diagnosis> {
     match open {
-        Ok(open) => judge(open, subject.open_for_max, is_standby),
+        Ok(open) => judge(open, subject.open_for_max),
         Err(error) => vec![Diagnosis::unanswered(CHECK, error)],
     }
 }
@@ -27,14 +23,7 @@ pub(super) async fn open_appends(subject: &Subject<'_>) -> Result<Vec<FenceBlock
     blockers(&subject.rows(&subject.statements.fence_blockers).await?)
 }
 
-fn judge(open: &[FenceBlocker], open_for_max: Duration, is_standby: bool) -> Vec<Diagnosis> {
-    if is_standby {
-        return vec![Diagnosis::warn(
-            CHECK,
-            "a standby does not show the locks of its primary",
-            "ask the primary",
-        )];
-    }
+fn judge(open: &[FenceBlocker], open_for_max: Duration) -> Vec<Diagnosis> {
     let (mut found, mut young) = (Vec::new(), 0);
     for blocker in open {
         let held = format!("{} holds readers back at position {}", blocker.holder, blocker.holds_back_after);
@@ -92,7 +81,7 @@ mod tests {
 
     fn verdicts(open: &[Option<u64>]) -> Vec<Verdict> {
         let open: Vec<_> = open.iter().copied().map(open_for).collect();
-        judge(&open, Duration::from_secs(10), false).iter().map(|each| each.verdict).collect()
+        judge(&open, Duration::from_secs(10)).iter().map(|each| each.verdict).collect()
     }
 
     #[test]
@@ -101,11 +90,5 @@ mod tests {
         assert_eq!(verdicts(&[Some(1), Some(9)]), [Verdict::Ok]);
         assert_eq!(verdicts(&[Some(10), Some(1), Some(99)]), [Verdict::Fail, Verdict::Fail]);
         assert_eq!(verdicts(&[None]), [Verdict::Warn]);
-    }
-
-    #[test]
-    fn what_a_standby_cannot_see_is_not_said_to_be_none() {
-        let told = judge(&[], Duration::from_secs(10), true);
-        assert_eq!((told.len(), told[0].verdict), (1, Verdict::Warn), "{told:?}");
     }
 }

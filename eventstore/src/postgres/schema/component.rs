@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("log", 9, "decisions", "0009_decisions.sql"),
     migration!("log", 10, "deletion", "0010_deletion.sql"),
     migration!("log", 11, "scrub", "0011_scrub.sql"),
+    migration!("log", 12, "repair", "0012_repair.sql"),
     migration!("read_model", 1, "checkpoints", "0001_checkpoints.sql"),
 ];
 
@@ -70,6 +71,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "close_key",
     "delete_stream",
     "enter_fence",
+    "examine_log",
     "head",
     "look",
     "prune_snapshots",
@@ -77,6 +79,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "read_filtered_page",
     "read_log_page",
     "read_stream",
+    "repair_log",
     "scrub_stream",
     "tombstone_stream",
     "truncate_stream",

@@ -12,6 +12,15 @@ create function annals.fence_namespace() returns bigint
 language sql immutable parallel safe
 as $$ select 'annals'::regnamespace::oid::bigint operator(pg_catalog.%) 32767 operator(pg_catalog.+) 1 $$;
 
+-- Tells whether this session has found the log sound, as annals.prepare_append has it do before it appends. Planned
+-- into whoever calls it. A session that lies to itself here can only append to a log that needs repair.
+create function annals.is_found_sound() returns boolean
+language sql stable
+as $$
+    select pg_catalog.current_setting('annals_log.sound', true) operator(pg_catalog.=)
+           'annals.events_position_seq'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text is true
+$$;
+
 -- Enters the fence, once in a transaction. The caller holds its stream rows and has drawn no position yet.
 --
 -- Every step is an expression: as a statement each would cost as much as all of them together.

@@ -152,9 +152,8 @@ begin
     if n <> 1 then
         perform annals.check_append(stream, expected, event_ids, event_types, schema_versions, payloads, metadatas);
     end if;
-    -- An asynchronous commit could be read by others, lost in a crash, and its positions drawn again.
-    if current_setting('synchronous_commit') = 'off' then
-        perform set_config('synchronous_commit', 'on', true);
+    if current_setting('synchronous_commit') = 'off' or not annals.is_found_sound() then
+        perform annals.prepare_append();
     end if;
     if idempotency_key is not null then
         fingerprint := coalesce(fingerprint, annals.fingerprint_of(stream, event_types, payloads));
@@ -272,13 +271,14 @@ begin
     with taken as (
         update annals.streams as s set version = s.version operator(pg_catalog.+) 1
         where s.stream_name operator(pg_catalog.=) append_event.stream
-          -- As one case it is asked of the row; by themselves the last two would be a step of the plan.
+          -- As one case it is asked of the row; by themselves the last three would be a step of the plan.
           and case when s.tombstoned_at is null
                     and (expected operator(pg_catalog.=) -2
                          or s.first_version operator(pg_catalog.<=) s.version
                             and (expected operator(pg_catalog.=) -4 or s.version operator(pg_catalog.=) expected))
               then pg_catalog.pg_current_xact_id_if_assigned() is null
-                   and pg_catalog.current_setting('synchronous_commit') operator(pg_catalog.<>) 'off' end
+                   and pg_catalog.current_setting('synchronous_commit') operator(pg_catalog.<>) 'off'
+                   and annals.is_found_sound() end
         returning s.stream_id, s.version,
             -- gap: between the stream's row and the last position
             case when pg_catalog.pg_advisory_xact_lock_shared(
@@ -321,6 +321,7 @@ begin
         select append_first_event.stream, pg_catalog.split_part(append_first_event.stream, '-', 1), 1
         where pg_catalog.pg_current_xact_id_if_assigned() is null
           and pg_catalog.current_setting('synchronous_commit') operator(pg_catalog.<>) 'off'
+          and annals.is_found_sound()
         on conflict do nothing
         returning s.stream_id, s.version,
             -- gap: between the stream's row and the last position

@@ -43,7 +43,8 @@ $$;
 --
 -- out  the settled events behind `after` by rising position, each row with the head and, where an open append holds
 --      events back, with the mark that does; one row with these alone when there are none
-create function annals.read_log_page(after bigint, max integer)
+-- raises  LG014 when `having_seen` is given and is not the id of the last event up to `after`
+create function annals.read_log_page(after bigint, max integer, having_seen uuid default null)
 returns table (head bigint, held_back_at bigint, "position" bigint, stream text, version bigint, event_id uuid, event_type text,
                schema_version integer, data json, metadata json, recorded_at timestamptz)
 language plpgsql volatile
@@ -54,6 +55,9 @@ declare
     seen constant record := annals.look();
     mark constant bigint := case when seen.is_held_back then seen.clear_to end;
 begin
+    if having_seen is not null then
+        perform annals.check_cursor(after, having_seen);
+    end if;
     return query
     select seen.head, mark, e.position, s.stream_name, e.version, e.event_id, e.event_type, e.schema_version, e.data,
         e.metadata, e.recorded_at

@@ -218,9 +218,8 @@ declare
 begin
     perform annals.check_append_many(
         streams, expected, event_counts, event_ids, event_types, schema_versions, payloads, metadatas);
-    -- An asynchronous commit could be read by others, lost in a crash, and its positions drawn again.
-    if current_setting('synchronous_commit') = 'off' then
-        perform set_config('synchronous_commit', 'on', true);
+    if current_setting('synchronous_commit') = 'off' or not annals.is_found_sound() then
+        perform annals.prepare_append();
     end if;
     if key is not null then
         fingerprint := coalesce(

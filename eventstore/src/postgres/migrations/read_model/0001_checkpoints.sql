@@ -6,7 +6,7 @@ create table annals.checkpoints (
     consumer   text collate "C" not null,
     version    integer not null,
     partition  integer not null,
-    -- The log the position belongs to, and the last event that was done.
+    -- The log the position belongs to, and the event that stands there.
     lineage    uuid not null,
     position   bigint not null default 0,
     event_id   uuid,

@@ -1,0 +1,150 @@
+-- Whether the log is sound, and how it is made so again.
+--
+-- A restore of the data alone, or a failover to a logical replica, leaves the sequence of the positions behind the
+-- events. Positions drawn from it would fill holes behind the readers' cursors, and nobody would ever see those events.
+-- So a session does not append before it has found the log sound, and nothing but a repair lets it.
+--
+-- Takes milliseconds; only functions.
+
+-- Tells what is wrong with the log; no row when nothing is. Also what `annals doctor` asks.
+--
+-- out  finding  one word
+--      detail   what was found
+--      remedy   what to do
+create function annals.examine_log() returns table (finding text, detail text, remedy text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with sequence as (
+        -- The last value is no part of the snapshot: it is at least as far as the events that are seen.
+        select q.seqincrement, q.seqcache, q.seqcycle, q.seqmin,
+            coalesce(pg_sequence_last_value(q.seqrelid::regclass), 0) as last_drawn,
+            greatest(0, (select max(e.position) from annals.events as e),
+                     (select max(s.position) from annals.scrubbed as s)) as last_position
+        from pg_sequence as q
+        where q.seqrelid = 'annals.events_position_seq'::regclass
+    )
+    select 'sequence-behind',
+        format('the last position drawn is %s, the last one used %s', s.last_drawn, s.last_position),
+        'run: annals db repair'
+    from sequence as s
+    where s.last_drawn < s.last_position
+    union all
+    select 'sequence-cache', format('sessions keep %s positions in reserve and use them late', s.seqcache),
+        'run: annals db repair'
+    from sequence as s
+    where s.seqcache <> 1
+    union all
+    select 'sequence-order',
+        format('positions do not simply rise: increment %s%s', s.seqincrement, case when s.seqcycle then ', cycling' end),
+        'run: annals db repair'
+    from sequence as s
+    where s.seqincrement < 1 or s.seqcycle
+    union all
+    select 'no-lineage', 'the log does not know which log it is', 'run: annals db repair'
+    where not exists (select from annals.lineage)
+$$;
+
+-- Gets a session ready to append: sees that commits wait for the disk, and once that the log is sound.
+--
+-- raises  LG009 the log needs repair
+create function annals.prepare_append() returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    wrong record;
+begin
+    -- An asynchronous commit could be read by others, lost in a crash, and its positions drawn again.
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
+    if annals.is_found_sound() then
+        return;
+    end if;
+    select * into wrong from annals.examine_log() limit 1;
+    if found then
+        raise exception 'the log needs repair: %', wrong.detail
+            using errcode = 'LG009', hint = wrong.remedy,
+                  detail = json_build_object('finding', wrong.finding)::text;
+    end if;
+    perform set_config('annals_log.sound', 'annals.events_position_seq'::regclass::oid::text, false);
+end
+$$;
+
+-- Refuses to read on for one who has read another log (LG014): at the position stands not the event that was read.
+--
+-- in   position  where the reader has come, the position of an event
+--      seen      the id of that event
+create function annals.check_cursor("position" bigint, seen uuid) returns void
+language plpgsql stable
+as $$
+declare
+    -- The last one at or before it, were it scrubbed since: an older log may end before.
+    found_there constant uuid := (
+        select l.event_id
+        from ((select e.position, e.event_id from annals.events as e
+               where e.position <= $1 order by e.position desc limit 1)
+              union all
+              (select s.position, s.event_id from annals.scrubbed as s
+               where s.position <= $1 order by s.position desc limit 1)) as l
+        order by l.position desc
+        limit 1);
+begin
+    if found_there is distinct from seen then
+        raise exception 'the log is not the one that was read: at position % stands another event', $1
+            using errcode = 'LG014',
+                  detail = json_build_object('position', $1, 'seen', seen, 'found', found_there)::text,
+                  hint = 'it was restored to an older state, or replaced: let the reader begin anew';
+    end if;
+end
+$$;
+
+-- Makes the log sound again, and another one: it gets a new lineage, by which checkpoints elsewhere notice. Checkpoints
+-- in this database go on where the event stands that they name.
+--
+-- For the owner of the log, in a transaction of its own; appends wait meanwhile.
+--
+-- out  done  what was done, a line each
+create function annals.repair_log() returns table (done text)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    before    constant uuid := (select l.lineage from annals.lineage as l order by l.since desc limit 1);
+    after     uuid;
+    furthest  bigint;
+    adopted   bigint;
+begin
+    lock table annals.streams in exclusive mode;
+    select greatest(0, (select max(e.position) from annals.events as e), (select max(s.position) from annals.scrubbed as s))
+    into furthest;
+    if coalesce(pg_sequence_last_value('annals.events_position_seq'), 0) < furthest then
+        perform setval('annals.events_position_seq', furthest);
+        done := format('the next position is drawn behind %s', furthest);
+        return next;
+    end if;
+    if exists (select from annals.examine_log() as f where f.finding in ('sequence-cache', 'sequence-order')) then
+        alter sequence annals.events_position_seq increment by 1 cache 1 no cycle;
+        done := 'positions are drawn one by one again';
+        return next;
+    end if;
+    insert into annals.lineage as l default values returning l.lineage into after;
+    done := format('the log is %s from now on', after);
+    return next;
+    if to_regclass('annals.checkpoints') is not null then
+        execute $adopt$
+            update annals.checkpoints as c set lineage = $2
+            where c.lineage = $1
+              and (c.position = 0 or c.event_id = (
+                  select e.event_id from annals.events as e where e.position <= c.position
+                  order by e.position desc limit 1))
+        $adopt$ using before, after;
+        get diagnostics adopted = row_count;
+        done := format('%s checkpoints of this database go on', adopted);
+        return next;
+    end if;
+end
+$$;
+
+revoke all on all functions in schema annals from public;
