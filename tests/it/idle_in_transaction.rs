@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::StoreConfig;
+use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, Slot, StoreConfig};
 use annals_eventstore::{
-    Append, AppendError, AppendMany, EventStore, ExpectedVersion, GlobalPosition, LogQuery, NewEvent,
-    PostgresStore, Subscription,
+    Append, AppendError, AppendMany, Batch, EventHandler, EventStore, ExpectedVersion, GlobalPosition,
+    HandlerFuture, LogQuery, NewEvent, Partition, PostgresStore, Subscription,
 };
 use tokio::time::timeout;
 use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{PooledDb, TestDb, skipped_without_pooler};
 
@@ -134,5 +135,51 @@ async fn connections_of_the_pool_have_the_limit_that_the_store_was_given() -> Te
     assert_eq!(limit_of(&*db.store().pool().get().await?).await?, "1min", "unless told otherwise");
     let refused = PostgresStore::open(with(Some(Duration::ZERO))?).await.expect_err("that is no limit");
     assert!(refused.to_string().contains("idle_in_transaction_timeout"), "{refused}");
+    Ok(())
+}
+
+/// Writes each batch down; does nothing in the transaction of the first one until the server has ended its session.
+struct Dawdler {
+    observer: Client,
+    batches: usize,
+}
+
+impl EventHandler for Dawdler {
+    fn handle<'a>(&'a mut self, batch: Batch<'a>) -> HandlerFuture<'a> {
+        Box::pin(async move {
+            self.batches += 1;
+            let pid: i32 = batch.transaction.query_one("select pg_backend_pid()", &[]).await?.get(0);
+            batch.transaction.execute("insert into applied values ($1)", &[&pid]).await?;
+            let is_there = "select from pg_stat_activity where pid = $1";
+            while self.batches == 1 && self.observer.query_opt(is_there, &[&pid]).await?.is_some() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_batch_whose_handler_did_nothing_for_too_long_is_applied_once_all_the_same() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (owner, observer) = (db.connect().await?, db.connect().await?);
+    owner.batch_execute("create table applied (pid integer)").await?;
+    let limited =
+        StoreConfig { idle_in_transaction_timeout: Some(LIMIT), ..StoreConfig::new(db.url().parse()?) };
+    let store = PostgresStore::open(limited).await?;
+    let appended = store.append(noted("account-1")?).await?;
+    let consumer = Consumer { name: "dawdler".to_owned(), version: 1 };
+    let checkpoint = ClaimedCheckpoint::claim(&store, store.pool(), consumer, Partition::default()).await?;
+    let dawdler = Dawdler { observer, batches: 0 };
+    let slot = Slot::new(&store, store.pool().clone(), checkpoint, dawdler, Box::new(|_| true));
+    let (mut progress, stop) = (slot.progress(), CancellationToken::new());
+
+    let task = tokio::spawn(slot.run(stop.clone()));
+    timeout(SOON, progress.wait_for(|reached| *reached >= appended.to_position)).await??;
+    stop.cancel();
+    timeout(SOON, task).await???;
+
+    let applied: i64 = owner.query_one("select count(*) from applied", &[]).await?.get(0);
+    assert_eq!(applied, 1, "the first time left nothing, the second one its row");
     Ok(())
 }
