@@ -56,11 +56,15 @@ pub async fn examine_log(
     options: &ConnectOptions,
     schema: &SchemaName,
 ) -> Result<Vec<LogFinding>, RepairError> {
-    let rows = ask(options, schema, |statements| &statements.examine_log).await?;
+    Ok(findings(&ask(options, schema, |statements| &statements.examine_log).await?)?)
+}
+
+/// Reads rows of `examine_log.sql`.
+pub(super) fn findings(rows: &[Row]) -> Result<Vec<LogFinding>, tokio_postgres::Error> {
     let finding = |row: &Row| -> Result<LogFinding, tokio_postgres::Error> {
         Ok(LogFinding { finding: row.try_get(0)?, detail: row.try_get(1)?, remedy: row.try_get(2)? })
     };
-    Ok(rows.iter().map(finding).collect::<Result<_, _>>()?)
+    rows.iter().map(finding).collect()
 }
 
 /// Makes a log sound again, as its owner; returns what was done, a line each.

@@ -108,7 +108,6 @@ statements!(
     checkup_prepared,
     checkup_public_functions,
     checkup_role,
-    checkup_sequence,
     checkup_server,
     checkup_triggers,
     claim_checkpoint,

@@ -61,7 +61,7 @@ pub async fn check_up(config: &StoreConfig, options: CheckUpOptions) -> Result<V
     found.push(schema);
     let mut open = Ok(Vec::new());
     if is_fit {
-        found.push(log::check(&subject).await);
+        found.extend(log::check(&subject).await);
         found.push(triggers::check(&subject).await);
         found.extend(roles::check(&subject).await);
         open = blockers::open_appends(&subject).await;
