@@ -5,12 +5,12 @@ use annals_eventstore::postgres::connect;
 use serde_json::Value;
 use tokio_postgres::Client;
 
-use crate::support::{Log, Run};
+use crate::support::{Log, Run, until_only};
 
 const APPEND: &str = r#"select annals.append('account-1', -2, '[{"type": "opened", "data": 1}]')"#;
 
 /// Every check of a log that can be used.
-const CHECKS: [&str; 19] = [
+const CHECKS: [&str; 20] = [
     "server",
     "encoding",
     "fsync",
@@ -26,6 +26,7 @@ const CHECKS: [&str; 19] = [
     "log",
     "triggers",
     "role",
+    "sessions",
     "grants",
     "open_appends",
     "indexes",
@@ -36,12 +37,8 @@ const CHECKS: [&str; 19] = [
 async fn healthy() -> Result<(Log, Client), TestFailure> {
     let log = Log::durable().await?;
     log.annals(&["db", "roles", "--apply"])?.exits(0);
-    let client = session(&log).await?;
+    let client = log.session().await?;
     Ok((log, client))
-}
-
-async fn session(log: &Log) -> Result<Client, TestFailure> {
-    Ok(connect(&log.url().parse()?).await?.into_client())
 }
 
 /// The lines about one thing.
@@ -68,7 +65,11 @@ fn tells(log: &Log, check: &str, verdict: &str, arguments: &[&str]) -> Result<Va
 async fn a_log_as_it_should_be_has_no_fault_under_an_application_with_the_least_rights() -> TestResult {
     let (log, owner) = healthy().await?;
     owner.batch_execute(APPEND).await?;
+    drop(owner);
     let login = log.login("idle_in_transaction_session_timeout = '1min'").await?;
+    let other = log.login("idle_in_transaction_session_timeout = '1min'").await?;
+    let other_session = connect(&other.url().parse()?).await?.into_client();
+    until_only(&other_session, &[login.name(), other.name()]).await?;
 
     let run = log.annals(&["doctor", "--json", "--strict", "--database-url", login.url()])?.exits(0);
 
@@ -76,9 +77,15 @@ async fn a_log_as_it_should_be_has_no_fault_under_an_application_with_the_least_
     assert!(lines.iter().all(|line| line["verdict"] == "ok" && line["advice"].is_null()), "{}", run.stdout);
     let told: Vec<&str> = lines.iter().filter_map(|line| line["check"].as_str()).collect();
     assert_eq!(told, CHECKS);
+    let taken = about(&run, "connections")?[0]["found"]
+        .as_str()
+        .and_then(|found| found.split(' ').next()?.parse().ok());
+    assert!(taken >= Some(2), "sessions of other roles are counted: {}", run.stdout);
     let run = log.annals(&["doctor", "--database-url", login.url()])?.exits(0);
     assert_eq!(run.stdout.lines().count(), lines.len(), "a line for each: {}", run.stdout);
     assert!(run.stdout.starts_with("ok    server                 PostgreSQL 1"), "{}", run.stdout);
+    drop(other_session);
+    other.drop().await?;
     login.drop().await
 }
 
@@ -90,15 +97,17 @@ async fn who_may_change_events_is_warned_of_it_and_may_be_refused_for_it() -> Te
     let login = log.login("idle_in_transaction_session_timeout = '1min'").await?;
     owner.batch_execute(&format!("grant annals_owner to {}", login.name())).await?;
     let acts_as_owner = tells(&log, "role", "warn", &["--database-url", login.url()])?;
+    let sessions = tells(&log, "sessions", "warn", &["--database-url", login.url()])?;
     let strict = log.annals(&["doctor", "--strict", "--database-url", login.url()])?.exits(5);
 
     assert!(superuser["found"].as_str().is_some_and(|found| found.contains("a superuser")), "{superuser}");
     let is_told = |found: &str| found.contains("act as its owner annals_owner");
     assert!(acts_as_owner["found"].as_str().is_some_and(is_told), "{acts_as_owner}");
+    assert!(sessions["found"].as_str().is_some_and(|found| found.contains("1 of ")), "{sessions}");
     let advice = acts_as_owner["advice"].as_str();
     assert!(advice.is_some_and(|advice| advice.contains("annals db roles")), "{acts_as_owner}");
     assert!(strict.stdout.contains("\n      help: "), "{}", strict.stdout);
-    assert_eq!(strict.stderr.lines().next(), Some("error: 1 of 19 checks failed"), "{}", strict.stderr);
+    assert_eq!(strict.stderr.lines().next(), Some("error: 2 of 20 checks failed"), "{}", strict.stderr);
     login.drop().await
 }
 
@@ -173,7 +182,7 @@ async fn without_a_schema_of_this_version_the_log_is_not_asked_further() -> Test
 
     log.annals(&["db", "migrate"])?.exits(0);
     tells(&log, "migrations", "ok", &[])?;
-    session(&log)
+    log.session()
         .await?
         .batch_execute("delete from annals.migrations where component = 'read_model'")
         .await?;
@@ -186,7 +195,7 @@ async fn without_a_schema_of_this_version_the_log_is_not_asked_further() -> Test
 #[tokio::test]
 async fn appends_left_open_are_named_with_what_ends_them() -> TestResult {
     let (log, owner) = healthy().await?;
-    let (mut till, gid) = (session(&log).await?, format!("doctor's {}", uuid::Uuid::now_v7()));
+    let (mut till, gid) = (log.session().await?, format!("doctor's {}", uuid::Uuid::now_v7()));
     let quoted = gid.replace('\'', "''");
     let pid: i32 = till.query_one("select pg_backend_pid()", &[]).await?.get(0);
     let open = till.transaction().await?;
@@ -252,4 +261,14 @@ async fn a_role_with_too_few_connections_for_a_process_is_told() -> TestResult {
     let lines = about(&run, "connections")?;
     assert_eq!(lines[0]["verdict"], "fail", "{}", run.stdout);
     login.drop().await
+}
+
+#[test]
+fn the_page_explains_each_check_in_the_order_of_the_lines() -> TestResult {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/doctor.md"))?;
+
+    let explained = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+
+    assert_eq!(explained.collect::<Vec<_>>(), CHECKS);
+    Ok(())
 }

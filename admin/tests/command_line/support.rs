@@ -109,7 +109,7 @@ impl Log {
     /// Makes a role that logs in, appends and reads, with a setting of its own.
     pub(crate) async fn login(&self, setting: &str) -> Result<Login, TestFailure> {
         const PASSWORD: &str = "of-no-use";
-        let owner = connect(&self.url().parse()?).await?.into_client();
+        let owner = self.session().await?;
         // Roles belong to the whole server; this one to this test.
         let name = format!("login_{}", uuid::Uuid::now_v7().simple());
         let make = format!(
@@ -120,7 +120,13 @@ impl Log {
         owner.batch_execute(&make).await?;
         let (scheme, rest) = self.url().split_once("://").ok_or("the test server has a URL")?;
         let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+        let owner = self.url().to_owned();
         Ok(Login { url: format!("{scheme}://{name}:{PASSWORD}@{place}"), name, owner })
+    }
+
+    /// Opens a session as the owner of the log.
+    pub(crate) async fn session(&self) -> Result<Client, TestFailure> {
+        Ok(connect(&self.url().parse()?).await?.into_client())
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -162,7 +168,8 @@ impl Log {
 pub(crate) struct Login {
     name: String,
     url: String,
-    owner: Client,
+    /// The connection string of whoever made it.
+    owner: String,
 }
 
 impl Login {
@@ -177,8 +184,20 @@ impl Login {
     /// Removes the role.
     pub(crate) async fn drop(self) -> TestResult {
         let Self { name, owner, .. } = self;
+        let owner = connect(&owner.parse()?).await?.into_client();
         Ok(owner.batch_execute(&format!("drop owned by {name}; drop role {name}")).await?)
     }
+}
+
+/// Waits until nobody but some roles is connected to the database of a session: sessions end a moment after their
+/// clients.
+pub(crate) async fn until_only(observer: &Client, roles: &[&str]) -> TestResult {
+    let sql = "select count(*) from pg_stat_activity
+               where datname = current_database() and pid <> pg_backend_pid() and usename <> all ($1)";
+    while observer.query_one(sql, &[&roles]).await?.get::<_, i64>(0) > 0 {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 /// A run that goes on; it is killed when the test ends before it.

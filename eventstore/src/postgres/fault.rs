@@ -232,3 +232,19 @@ fn wrong_version(attempt: &Attempt<'_>, said: &DbError) -> AppendError {
     let actual = detail.and_then(|detail| Version::try_from(detail.actual?).ok()).unwrap_or_default();
     AppendError::WrongVersion { stream, expected, actual }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_that_the_server_ended_because_of_its_time_has_done_nothing_and_may_be_tried_again() {
+        let is_unavailable = |code| is_unavailable(&SqlState::from_code(code));
+        for code in ["25P03", "25P04", "57P01", "08006"] {
+            assert!(is_unavailable(code), "{code}");
+        }
+        for code in ["57P02", "57014", "25P02", "LG001"] {
+            assert!(!is_unavailable(code), "{code}");
+        }
+    }
+}

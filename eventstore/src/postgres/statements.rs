@@ -109,6 +109,7 @@ statements!(
     checkup_public_functions,
     checkup_role,
     checkup_server,
+    checkup_sessions,
     checkup_triggers,
     claim_checkpoint,
     claim_holder,

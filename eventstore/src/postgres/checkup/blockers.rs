@@ -11,9 +11,13 @@ use crate::postgres::fence_blockers::{FenceBlocker, blockers};
 const CHECK: &str = "open_appends";
 
 /// Lists open appends that are older than they should be, a line each.
-pub(super) fn check(subject: &Subject<'_>, open: &Result<Vec<FenceBlocker>, Error>) -> Vec<Diagnosis> {
+pub(super) fn check(
+    subject: &Subject<'_>,
+    open: &Result<Vec<FenceBlocker>, Error>,
+    is_standby: bool,
+) -> Vec<Diagnosis> {
     match open {
-        Ok(open) => judge(open, subject.open_for_max),
+        Ok(open) => judge(open, subject.open_for_max, is_standby),
         Err(error) => vec![Diagnosis::unanswered(CHECK, error)],
     }
 }
@@ -23,7 +27,14 @@ pub(super) async fn open_appends(subject: &Subject<'_>) -> Result<Vec<FenceBlock
     blockers(&subject.rows(&subject.statements.fence_blockers).await?)
 }
 
-fn judge(open: &[FenceBlocker], open_for_max: Duration) -> Vec<Diagnosis> {
+fn judge(open: &[FenceBlocker], open_for_max: Duration, is_standby: bool) -> Vec<Diagnosis> {
+    if is_standby {
+        return vec![Diagnosis::warn(
+            CHECK,
+            "a standby does not show the locks of its primary",
+            "ask the primary",
+        )];
+    }
     let (mut found, mut young) = (Vec::new(), 0);
     for blocker in open {
         let held = format!("{} holds readers back at position {}", blocker.holder, blocker.holds_back_after);
@@ -81,7 +92,7 @@ mod tests {
 
     fn verdicts(open: &[Option<u64>]) -> Vec<Verdict> {
         let open: Vec<_> = open.iter().copied().map(open_for).collect();
-        judge(&open, Duration::from_secs(10)).iter().map(|each| each.verdict).collect()
+        judge(&open, Duration::from_secs(10), false).iter().map(|each| each.verdict).collect()
     }
 
     #[test]
@@ -90,5 +101,11 @@ mod tests {
         assert_eq!(verdicts(&[Some(1), Some(9)]), [Verdict::Ok]);
         assert_eq!(verdicts(&[Some(10), Some(1), Some(99)]), [Verdict::Fail, Verdict::Fail]);
         assert_eq!(verdicts(&[None]), [Verdict::Warn]);
+    }
+
+    #[test]
+    fn what_a_standby_cannot_see_is_not_said_to_be_none() {
+        let told = judge(&[], Duration::from_secs(10), true);
+        assert_eq!((told.len(), told[0].verdict), (1, Verdict::Warn), "{told:?}");
     }
 }

@@ -65,7 +65,8 @@ pub async fn check_up(config: &StoreConfig, options: CheckUpOptions) -> Result<V
         found.push(triggers::check(&subject).await);
         found.extend(roles::check(&subject).await);
         open = blockers::open_appends(&subject).await;
-        found.extend(blockers::check(&subject, &open));
+        let is_standby = facts.as_ref().is_ok_and(|facts| facts.is_standby);
+        found.extend(blockers::check(&subject, &open, is_standby));
         found.extend(indexes::check(&subject).await);
     }
     let prepared_max = facts.ok().map(|facts| facts.prepared_max);

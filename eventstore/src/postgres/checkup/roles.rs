@@ -6,19 +6,21 @@ use super::diagnosis::Diagnosis;
 use super::subject::Subject;
 
 const ROLE: &str = "role";
+const SESSIONS: &str = "sessions";
 const GRANTS: &str = "grants";
 
 const LEAST_RIGHTS: &str = "make roles (annals db roles --apply), let the application log in as a role that is \
-    granted the appender and the reader, and keep this one for migrating";
+    granted the appender and the reader, and keep the owner for migrating";
 
-/// Looks at the role that is connected, and at the rights that others have.
+/// Looks at the role that is connected, at the sessions of others, and at the rights that they have.
 pub(super) async fn check(subject: &Subject<'_>) -> Vec<Diagnosis> {
     let (role, has_roles) = match role(subject).await {
         Ok(found) => found,
         Err(error) => (Diagnosis::unanswered(ROLE, &error), false),
     };
+    let sessions = sessions(subject).await.unwrap_or_else(|error| Diagnosis::unanswered(SESSIONS, &error));
     let grants = grants(subject, has_roles).await;
-    vec![role, grants.unwrap_or_else(|error| Diagnosis::unanswered(GRANTS, &error))]
+    vec![role, sessions, grants.unwrap_or_else(|error| Diagnosis::unanswered(GRANTS, &error))]
 }
 
 /// Tells as well whether the roles of the log have been made.
@@ -35,6 +37,22 @@ async fn role(subject: &Subject<'_>) -> Result<(Diagnosis, bool), Error> {
         Diagnosis::ok(ROLE, format!("connected as {name}; the log belongs to {owner}"))
     };
     Ok((found, row.try_get("has_roles")?))
+}
+
+async fn sessions(subject: &Subject<'_>) -> Result<Diagnosis, Error> {
+    let rows = subject.rows(&subject.statements.checkup_sessions).await?;
+    if rows.is_empty() {
+        return Ok(Diagnosis::ok(SESSIONS, "no other role that may change events is connected"));
+    }
+    let told = rows.iter().map(sessions_of).collect::<Result<Vec<_>, _>>()?;
+    let advice = format!("unless somebody is at work on the database: {LEAST_RIGHTS}");
+    Ok(Diagnosis::warn(SESSIONS, format!("as superuser or owner of the log: {}", told.join(", ")), advice))
+}
+
+fn sessions_of(row: &Row) -> Result<String, Error> {
+    let (role, application): (&str, &str) = (row.try_get("role_name")?, row.try_get("application_name")?);
+    let sessions: i64 = row.try_get("sessions")?;
+    Ok(format!("{sessions} of {role} ({application:?})"))
 }
 
 async fn grants(subject: &Subject<'_>, has_roles: bool) -> Result<Diagnosis, Error> {

@@ -20,4 +20,5 @@ select current_setting('server_version_num')::integer as version_number,
     (select d.datconnlimit from pg_database as d where d.datname = current_database()) as database_connections_max,
     (select r.rolconnlimit from pg_roles as r where r.rolname = session_user) as role_connections_max,
     (select r.rolsuper from pg_roles as r where r.rolname = session_user) as is_superuser,
-    (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections
+    -- What kind of process it is can only be seen of one's own.
+    (select count(*) from pg_stat_activity where usesysid is not null and datid is not null) as connections
