@@ -36,6 +36,7 @@ const fn beside(number: u16, test: &'static str, not_in_memory: &'static str) ->
 const NO_CONNECTION: &str = "there is no connection that could break";
 const NO_TRANSACTION: &str = "no append is ever open: each ends before the next begins";
 const NO_READ_MODEL: &str = "there is no database for a read model";
+const NO_BACKUP: &str = "there is nothing to restore";
 const NO_OTHER_PROCESS: &str = "hints do not leave the process";
 
 #[rustfmt::skip]
@@ -44,6 +45,9 @@ const BESIDE: &[Beside] = &[
     beside(33, "statements::every_statement_has_the_plan_its_header_promises", "there are no plans"),
     beside(33, "optional_indexes::each_optional_index_serves_its_filter_and_two_of_them_without_a_sort", "there are no plans"),
     beside(44, "stress::whatever_writers_do_every_committed_event_is_delivered_once_and_in_order", NO_TRANSACTION),
+    beside(45, "restore::a_log_that_is_restored_into_a_younger_cluster_keeps_order_and_visibility_and_goes_on", NO_BACKUP),
+    beside(45, "restore::a_restore_of_the_rows_alone_takes_no_event_before_it_is_repaired", NO_BACKUP),
+    beside(45, "restore::an_older_backup_under_a_running_subscription_stops_it", NO_BACKUP),
     beside(54, "slot_crash::a_crash_in_the_middle_of_a_batch_applies_every_event_once_and_keys_in_order", NO_READ_MODEL),
     beside(62, "subscription::a_stream_whose_events_go_while_it_is_read_stops_nobody", "events do not go"),
     beside(66, "wakeup::events_appended_while_the_listener_is_cut_off_arrive_without_another_append", NO_OTHER_PROCESS),

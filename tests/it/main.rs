@@ -30,6 +30,7 @@ mod optional_indexes;
 mod optional_indexes_measured;
 mod pooler;
 mod projection;
+mod restore;
 mod roles;
 mod settled_over_a_crash;
 mod slot_crash;

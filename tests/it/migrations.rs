@@ -198,7 +198,7 @@ async fn a_sequence_behind_its_events_is_refused() -> TestResult {
     let refused = PostgresStore::open(StoreConfig::new(options)).await.expect_err("the sequence is behind");
     let failed = store.append(Append::to("account-2".parse()?, [NewEvent::new("c", &())?])).await;
 
-    assert!(matches!(refused, OpenError::NeedsRepair { last_drawn: 1, last_position: 2 }), "{refused}");
+    assert!(matches!(refused, OpenError::NeedsRepair { .. }), "{refused}");
     assert!(matches!(failed, Err(annals_eventstore::AppendError::NeedsRepair(_))), "{failed:?}");
     Ok(())
 }

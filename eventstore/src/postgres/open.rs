@@ -22,14 +22,12 @@ pub enum OpenError {
     /// The schema is absent, too old, too new or damaged, or the server is not fit.
     #[error(transparent)]
     Schema(#[from] MigrateError),
-    /// The sequence lies behind the events, as after a data-only restore: appending would fill holes behind
-    /// readers' cursors. Run `annals db repair`.
-    #[error("the log's sequence is at {last_drawn}, its last event at {last_position}: the log needs repair")]
+    /// Positions cannot be drawn safely: the sequence lies behind the events, as after a restore of the rows alone, or
+    /// was altered. Run `annals db repair`.
+    #[error("the log needs repair: {found}")]
     NeedsRepair {
-        /// The last position drawn.
-        last_drawn: i64,
-        /// The last position used.
-        last_position: i64,
+        /// What was found; [`examine_log`](super::examine_log) tells it in parts.
+        found: String,
     },
     /// A pooler in transaction mode stands before the database. Turn the pooler mode on: `pooler=transaction` in the
     /// connection string.
@@ -52,9 +50,8 @@ pub(super) async fn examine(session: &Session, schema: &SchemaName) -> Result<Li
         false => MigrateError::from(error).into(),
     })?;
     let row = rows.first().expect("a query without a table gives a row");
-    let (last_position, last_drawn): (i64, i64) = (row.get("last_position"), row.get("last_drawn"));
-    if last_drawn < last_position {
-        return Err(OpenError::NeedsRepair { last_drawn, last_position });
+    if let Some(found) = row.get("fault") {
+        return Err(OpenError::NeedsRepair { found });
     }
     Ok(Lineage(row.get("lineage")))
 }

@@ -30,6 +30,7 @@ const MARK: &str = "done := pg_advisory_xact_lock_shared((annals.fence_namespace
 const EDGE_IN_FENCE: &str = "coalesce(pg_sequence_last_value('annals.events_position_seq'), 0)";
 const EDGE_IN_ONE_EVENT: &str =
     "coalesce(pg_catalog.pg_sequence_last_value('annals.events_position_seq'), 0)";
+const BEHIND_MARK: &str = "if from_position <= mark then";
 const NO_EDGE: &str = "(select last_value from annals.events_position_seq)";
 const MARK_IN_ONE_EVENT: &str = "pg_catalog.pg_advisory_xact_lock_shared(";
 const EDGE: &str = "case when is_called then last_value else 0 end";
@@ -53,6 +54,8 @@ impl Mutant {
             Self::RowLockAfterFence => Self::draw_before_the_lock(owner).await,
             Self::NoEmptyLogEdgeInFence => {
                 replace_in(owner, "enter_fence", &[(EDGE_IN_FENCE, NO_EDGE)]).await?;
+                // What comes at its mark would be refused.
+                replace_in(owner, "append_events", &[(BEHIND_MARK, "if false then")]).await?;
                 Self::in_one_event(owner, (EDGE_IN_ONE_EVENT, NO_EDGE)).await
             }
             Self::NoEmptyLogEdgeInHead => replace_in(owner, "look", &[(EDGE, "last_value")]).await,

@@ -150,7 +150,7 @@ declare
     finding   constant text[] := array['check_key', 'receipt_of', 'receipt_under_key', 'receipts_under_key'];
     appending constant text[] := array['append', 'append_decisions', 'append_event', 'append_events',
         'append_first_event', 'append_many_events', 'cancel_key', 'claim_holder', 'close_key',
-        'prune_snapshots', 'wake', 'write_snapshot'];
+        'examine_log', 'prune_snapshots', 'wake', 'write_snapshot'];
     reading   constant text[] := array['check_cursor', 'claim_holder', 'examine_log', 'fence_namespace', 'filtered_query', 'head', 'look',
         'one_or_any', 'page_size', 'read_all', 'read_filtered_page', 'read_log_page', 'read_stream'];
     deleting  constant text[] := array['cancel_key', 'close_key', 'delete_stream', 'scrub_stream', 'scrubber',

@@ -79,6 +79,7 @@ pub(crate) const FUNCTIONS: &[&str] = &[
     "read_filtered_page",
     "read_log_page",
     "read_stream",
+    "refuse_append",
     "repair_log",
     "scrub_stream",
     "tombstone_stream",

@@ -6,6 +6,4 @@
 select current_setting('server_version_num')::integer as server_version,
     current_setting('server_encoding') as encoding,
     (select lineage from annals.lineage order by since desc limit 1) as lineage,
-    greatest(
-        0, (select max(position) from annals.events), (select max(position) from annals.scrubbed)) as last_position,
-    (select case when is_called then last_value else 0 end from annals.events_position_seq) as last_drawn
+    (select string_agg(detail, '; ') from annals.examine_log()) as fault

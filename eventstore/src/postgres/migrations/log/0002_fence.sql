@@ -23,8 +23,10 @@ $$;
 
 -- Enters the fence, once in a transaction. The caller holds its stream rows and has drawn no position yet.
 --
--- Every step is an expression: as a statement each would cost as much as all of them together.
+-- Every other step is an expression: as a statement each would cost as much as all of them together.
 -- out  the number of the mark; null when the transaction has entered before
+-- raises  LG009 where an event lies above the last position: the sequence was set back under sessions that had found
+--         the log sound
 create function annals.enter_fence() returns bigint
 language plpgsql
 as $$
@@ -34,14 +36,24 @@ declare
     mark   constant text := pg_current_xact_id()::text || ':' || 'annals.events_position_seq'::regclass::oid;
     marks  text := coalesce(current_setting('annals_log.fence', true), '');
     last_drawn bigint;
+    is_behind  boolean;
     done   text;
 begin
     if mark = any (string_to_array(marks, ' ')) then
         return null;
     end if;
     -- gap: between the streams' rows and the last position
-    -- An untouched sequence has no last value.
-    last_drawn := coalesce(pg_sequence_last_value('annals.events_position_seq'), 0);
+    -- An untouched sequence has no last value. What this statement sees was drawn before it reads that value, so an
+    -- event above it was not drawn from this sequence. By order, since an index is used then however few rows the
+    -- planner believes in.
+    select l.last_drawn,
+        (select e.position from annals.events as e where e.position > l.last_drawn order by e.position limit 1)
+            is not null
+    into last_drawn, is_behind
+    from (select coalesce(pg_sequence_last_value('annals.events_position_seq'), 0) as last_drawn offset 0) as l;
+    if is_behind then
+        perform annals.refuse_append();
+    end if;
     -- gap: between the last position and the mark
     done := pg_advisory_xact_lock_shared((annals.fence_namespace() << 48) | last_drawn);
     -- Other logs' marks of this transaction stay; marks of earlier ones are dropped.

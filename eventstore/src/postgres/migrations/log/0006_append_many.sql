@@ -302,7 +302,10 @@ begin
             ) as given
             returning e.position, e.stream_id
         )
-        select p.stream, p.version - p.events + 1, p.version, min(s.position), max(s.position), false
+        select p.stream, p.version - p.events + 1, p.version,
+            -- Readers stop at the mark, so nothing may come at or below it.
+            case when min(s.position) <= mark then annals.refuse_append() else min(s.position) end,
+            max(s.position), false
         from unnest(streams, targets, versions, event_counts) with ordinality
             as p (stream, target, version, events, part)
         join stored as s on s.stream_id = p.target

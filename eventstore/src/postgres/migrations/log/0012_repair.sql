@@ -6,13 +6,26 @@
 --
 -- Takes milliseconds; only functions.
 
+-- The numbers that tables give their own rows: how far they were given out, and how far they are used.
+create function annals.numbers_given() returns table (of_what text, given_by text, given bigint, used bigint)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select n.of_what, n.given_by, coalesce(pg_sequence_last_value(n.given_by::regclass), 0), n.used
+    from (values
+        ('streams', pg_get_serial_sequence('annals.streams', 'stream_id'),
+         coalesce((select max(s.stream_id) from annals.streams as s), 0)),
+        ('deletions', pg_get_serial_sequence('annals.deletions', 'deletion_id'),
+         coalesce((select max(d.deletion_id) from annals.deletions as d), 0))) as n (of_what, given_by, used)
+$$;
+
 -- Tells what is wrong with the log; no row when nothing is. Also what `annals doctor` asks.
 --
 -- out  finding  one word
 --      detail   what was found
 --      remedy   what to do
 create function annals.examine_log() returns table (finding text, detail text, remedy text)
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     with sequence as (
@@ -40,6 +53,12 @@ as $$
         'run: annals db repair'
     from sequence as s
     where s.seqincrement < 1 or s.seqcycle
+    union all
+    select 'numbers-behind',
+        format('numbers of %s are given out up to %s, and used up to %s', n.of_what, n.given, n.used),
+        'run: annals db repair'
+    from annals.numbers_given() as n
+    where n.given < n.used
     union all
     select 'no-lineage', 'the log does not know which log it is', 'run: annals db repair'
     where not exists (select from annals.lineage)
@@ -69,6 +88,21 @@ begin
                   detail = json_build_object('finding', wrong.finding)::text;
     end if;
     perform set_config('annals_log.sound', 'annals.events_position_seq'::regclass::oid::text, false);
+end
+$$;
+
+-- Refuses an append although its session has found the log sound (LG009): the sequence was set back since, or altered.
+create function annals.refuse_append() returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    wrong record;
+begin
+    select * into wrong from annals.examine_log() limit 1;
+    raise exception 'the log needs repair: %', coalesce(wrong.detail, 'a position was drawn that readers have passed')
+        using errcode = 'LG009', hint = coalesce(wrong.remedy, 'run: annals db repair'),
+              detail = json_build_object('finding', coalesce(wrong.finding, 'sequence-behind'))::text;
 end
 $$;
 
@@ -114,6 +148,7 @@ declare
     before    constant uuid := (select l.lineage from annals.lineage as l order by l.since desc limit 1);
     after     uuid;
     furthest  bigint;
+    numbers   record;
     adopted   bigint;
 begin
     lock table annals.streams in exclusive mode;
@@ -129,6 +164,11 @@ begin
         done := 'positions are drawn one by one again';
         return next;
     end if;
+    for numbers in select * from annals.numbers_given() as n where n.given < n.used loop
+        perform setval(numbers.given_by, numbers.used);
+        done := format('numbers of %s are given out behind %s', numbers.of_what, numbers.used);
+        return next;
+    end loop;
     insert into annals.lineage as l default values returning l.lineage into after;
     done := format('the log is %s from now on', after);
     return next;
@@ -136,9 +176,11 @@ begin
         execute $adopt$
             update annals.checkpoints as c set lineage = $2
             where c.lineage = $1
-              and (c.position = 0 or c.event_id = (
-                  select e.event_id from annals.events as e where e.position <= c.position
-                  order by e.position desc limit 1))
+              and (c.position = 0
+                   or exists (select from annals.events as e
+                              where e.position = c.position and e.event_id = c.event_id)
+                   or exists (select from annals.scrubbed as s
+                              where s.position = c.position and s.event_id = c.event_id))
         $adopt$ using before, after;
         get diagnostics adopted = row_count;
         done := format('%s checkpoints of this database go on', adopted);
