@@ -319,6 +319,40 @@ async fn a_checkpoint_in_another_database_notices_that_the_log_was_repaired_and_
 }
 
 #[tokio::test]
+async fn a_checkpoint_on_an_event_that_was_scrubbed_goes_on_after_a_repair_and_one_on_a_strange_event_does_not()
+-> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, owner) = (db.store(), db.connect().await?);
+    append(&store, "account-1", 2).await?;
+    append(&store, "gone-1", 1).await?;
+    let scrubbed = cursor_of(&whole_log(&store).await?);
+    let strange = Cursor { event_id: Some(annals_eventstore::EventId::new()), ..scrubbed };
+    let consumer = |name: &str| Consumer { name: name.to_owned(), version: 1 };
+    for (name, at) in [("scrubbed", scrubbed), ("strange", strange)] {
+        let claimed =
+            ClaimedCheckpoint::claim(&store, store.pool(), consumer(name), Partition::default()).await?;
+        let mut client = store.pool().get().await?;
+        let transaction = client.transaction().await?;
+        claimed.advance(&transaction, at).await?;
+        transaction.commit().await?;
+    }
+    owner.query("select annals.delete_stream('gone-1')", &[]).await?;
+    let done: bool = owner.query_one("select done from annals.scrub_stream('gone-1')", &[]).await?.get(0);
+    assert!(done && whole_log(&store).await?.len() == 2);
+
+    let options: ConnectOptions = db.url().parse()?;
+    repair_log(&options, &SchemaName::default()).await?;
+    let repaired = PostgresStore::open(StoreConfig::new(options)).await?;
+    let claim =
+        |name| ClaimedCheckpoint::claim(&repaired, repaired.pool(), consumer(name), Partition::default());
+
+    assert_eq!(claim("scrubbed").await?.checkpoint().cursor(), scrubbed);
+    let stops = claim("strange").await;
+    assert!(matches!(stops, Err(CheckpointError::Diverged { .. })), "{stops:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_sequence_that_is_altered_is_noticed_and_mended() -> TestResult {
     let db = TestDb::fresh().await?;
     let (owner, options): (_, ConnectOptions) = (db.connect().await?, db.url().parse()?);
