@@ -4,12 +4,11 @@ use annals::eventstore::MemoryStore;
 use annals::prelude::*;
 
 /// What happened. The names are what the log keeps; they stay when the Rust names change.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Event)]
 enum CounterEvent {
-    #[serde(rename = "counter-raised")]
+    #[event(name = "counter-raised")]
     Raised { by: u32 },
 }
-impl Event for CounterEvent {}
 
 /// The state, as far as the rules need it.
 #[derive(Debug, Clone, Default)]

@@ -30,12 +30,12 @@ use crate::events::Events;
 ///     Add(u64),
 /// }
 ///
-/// #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+/// #[derive(Debug, PartialEq, annals_eventstore::Event)]
+/// #[event(crate = annals_eventstore)]
 /// enum CounterEvent {
-///     #[serde(rename = "counter-added")]
+///     #[event(name = "counter-added")]
 ///     Added(u64),
 /// }
-/// impl annals_eventstore::Event for CounterEvent {}
 ///
 /// #[derive(Debug, PartialEq, thiserror::Error)]
 /// enum CounterRefusal {

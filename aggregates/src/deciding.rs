@@ -23,9 +23,9 @@ impl<E> Events<E> {
 /// # use annals_aggregates::{Aggregate, Context, Events};
 /// # #[derive(Clone, Default)]
 /// # struct Customer { limit: u32, owed: u32 }
-/// # #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-/// # enum CustomerEvent { LimitRaised(u32), Sold(u32) }
-/// # impl annals_eventstore::Event for CustomerEvent {}
+/// # #[derive(Debug, PartialEq, annals_eventstore::Event)]
+/// # #[event(crate = annals_eventstore)]
+/// # enum CustomerEvent { #[event(name = "limit-raised")] LimitRaised(u32), #[event(name = "sold")] Sold(u32) }
 /// # #[derive(Debug, thiserror::Error)]
 /// # #[error("over the limit")]
 /// # struct OverLimit;

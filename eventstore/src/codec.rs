@@ -1,80 +1,88 @@
 //! The codec: a domain's own event types on their way into and out of the log.
 
-use std::collections::BTreeMap;
+pub use annals_macros::Event;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-
+use crate::decoded::Decoded;
 use crate::event::{EventType, InvalidEvent, NewEvent, RecordedEvent};
-use crate::payload::{InvalidPayload, Payload};
 
-/// A domain's events: a plain serde enum.
+/// A domain's events, each under a name and at a schema version: what is written, and how all that was ever written is
+/// read.
 ///
-/// The name of a variant is the event's type, what it holds is the data; `#[serde(rename = "…")]` gives a
-/// variant an explicit name, which then stays when the Rust name changes.
+/// It is derived for an enum with a variant for each event, or for a struct that is one. Fields are written as JSON by
+/// serde, whose attributes work on them. The names are said, never taken from Rust: they are in the log for ever.
+///
+/// | on a variant, or the struct | |
+/// |---|---|
+/// | `#[event(name = "money-deposited")]` | the name in the log |
+/// | `#[event(version = 3)]` | the schema version that is written; 1 unless told otherwise |
+/// | `#[event(upcast = [one_to_two, two_to_three])]` | the way from each version to the next: functions from the old shape to the new one; a missing one does not compile |
+///
+/// | on the enum, or the struct | |
+/// |---|---|
+/// | `#[event(retired(name = "…", into = function))]` | a name that is not written any more: the function takes its data and gives the events it is read as, none or several of them |
+/// | `#[event(retired(name = "…", up_to = 1, into = function))]` | the same for the first versions of a name that is still written |
+/// | `#[event(crate = annals_eventstore)]` | for those who depend on this crate and not on `annals` |
+///
+/// Data of a newer version than the one that is written is refused: deploy what reads before what writes.
 ///
 /// # Examples
 ///
 /// ```
 /// use annals_eventstore::Event;
 ///
-/// #[derive(serde::Serialize, serde::Deserialize)]
+/// #[derive(Debug, PartialEq, Event)]
+/// #[event(crate = annals_eventstore, retired(name = "account-moved", into = moved))]
 /// enum AccountEvent {
-///     #[serde(rename = "account-opened")]
-///     Opened { owner: String },
-///     #[serde(rename = "account-closed")]
+///     #[event(name = "account-opened", version = 2, upcast = [with_currency])]
+///     Opened { owner: String, currency: String },
+///     #[event(name = "account-closed")]
 ///     Closed,
 /// }
-/// impl Event for AccountEvent {}
 ///
-/// let event = AccountEvent::Opened { owner: "Ada".into() }.encode()?;
-/// assert_eq!(event.event_type.as_str(), "account-opened");
-/// assert_eq!(event.data.as_str(), r#"{"owner":"Ada"}"#);
+/// #[derive(serde::Deserialize)]
+/// struct OpenedV1 {
+///     owner: String,
+/// }
+/// #[derive(serde::Serialize)]
+/// struct OpenedV2 {
+///     owner: String,
+///     currency: &'static str,
+/// }
+/// fn with_currency(old: OpenedV1) -> OpenedV2 {
+///     OpenedV2 { owner: old.owner, currency: "EUR" }
+/// }
+///
+/// /// Where an account is kept tells nothing any more.
+/// fn moved(_: serde_json::Value) -> Option<AccountEvent> {
+///     None
+/// }
+///
+/// let event = AccountEvent::Opened { owner: "Ada".into(), currency: "SEK".into() }.encode()?;
+/// assert_eq!((event.event_type.as_str(), event.schema_version.get()), ("account-opened", 2));
+/// assert_eq!(event.data.as_str(), r#"{"owner":"Ada","currency":"SEK"}"#);
 /// # Ok::<(), annals_eventstore::EncodeError>(())
 /// ```
-pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Event: Sized + Send + Sync + 'static {
     /// Writes the event for the log.
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] when the value is no enum variant or its JSON is refused.
-    fn encode(&self) -> Result<NewEvent, EncodeError> {
-        let json = Payload::encode(self).map_err(InvalidEvent::from)?;
-        // A variant without data is written as its bare name.
-        if let Ok(name) = json.decode::<String>() {
-            let event_type = EventType::new(name).map_err(InvalidEvent::from)?;
-            return Ok(NewEvent::of(event_type, Payload::recorded("null")));
-        }
-        let variant: BTreeMap<String, &RawValue> =
-            serde_json::from_str(json.as_str()).map_err(|_| EncodeError::NotAVariant)?;
-        let mut variant = variant.into_iter();
-        let (Some((name, data)), None) = (variant.next(), variant.next()) else {
-            return Err(EncodeError::NotAVariant);
-        };
-        let event_type = EventType::new(name).map_err(InvalidEvent::from)?;
-        Ok(NewEvent::of(event_type, Payload::recorded(data.get())))
-    }
+    /// [`EncodeError`] when its JSON is refused.
+    fn encode(&self) -> Result<NewEvent, EncodeError>;
 
-    /// Reads the event back from the log.
+    /// Reads what a recorded event is now: one event, mostly; none or several where it is retired.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] for a type that is no variant, or data of another shape.
-    fn decode(recorded: &RecordedEvent) -> Result<Self, DecodeError> {
-        let name = Payload::encode(recorded.event_type.as_str()).map_err(DecodeError::name(recorded))?;
-        let json = format!("{{{name}:{}}}", recorded.data);
-        serde_json::from_str(&json).map_err(|source| DecodeError::of(recorded, source.into()))
-    }
+    /// [`DecodeError`] for a type that is not known, a schema version that is newer than the known one, or data of
+    /// another shape.
+    fn decode(recorded: &RecordedEvent) -> Result<Decoded<Self>, DecodeError>;
 }
 
 /// Why an event of the domain cannot be written. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The type serializes as something else than an enum variant.
-    #[error("an event serializes as an enum variant: a name, or one name with its data")]
-    NotAVariant,
     /// The name or the data is refused.
     #[error(transparent)]
     Invalid(#[from] InvalidEvent),
@@ -105,58 +113,131 @@ impl DecodeError {
             source,
         }
     }
-
-    fn name(recorded: &RecordedEvent) -> impl FnOnce(InvalidPayload) -> Self {
-        move |refused| Self::of(recorded, refused.into())
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
+    use serde::{Deserialize, Serialize};
 
     use super::*;
     use crate::event::SchemaVersion;
+    use crate::payload::Payload;
     use crate::position::GlobalPosition;
     use crate::version::Version;
 
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[derive(Debug, PartialEq, Event)]
+    #[event(
+        crate = crate,
+        retired(name = "told-twice", into = told_twice),
+        retired(name = "told-never", into = told_never),
+        retired(name = "told-more", up_to = 1, into = told_in_words)
+    )]
     enum Told {
-        #[serde(rename = "told-nothing")]
+        #[event(name = "told-nothing")]
         Nothing,
+        #[event(name = "told-one")]
         One(u64),
-        #[serde(rename = "told-more")]
+        #[event(name = "told-more", version = 4, upcast = [with_count, with_words])]
         More {
-            much: String,
+            #[serde(rename = "words")]
+            texts: Vec<String>,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            teller: Option<String>,
         },
+        #[event(name = "told-braces")]
+        Braces {},
     }
-    impl Event for Told {}
 
-    fn record(event: &NewEvent) -> RecordedEvent {
+    #[derive(Serialize, Deserialize)]
+    struct MoreV3 {
+        text: String,
+        count: usize,
+    }
+
+    fn with_count(text: String) -> MoreV3 {
+        MoreV3 { text, count: 2 }
+    }
+
+    fn with_words(old: MoreV3) -> serde_json::Value {
+        serde_json::json!({"words": vec![old.text; old.count]})
+    }
+
+    fn told_in_words(count: u64) -> [Told; 1] {
+        [Told::One(count)]
+    }
+
+    fn told_twice(one: u64) -> [Told; 2] {
+        [Told::One(one), Told::One(one)]
+    }
+
+    fn told_never(_: serde_json::Value) -> Option<Told> {
+        None
+    }
+
+    fn record(event_type: &str, version: i32, data: &str) -> RecordedEvent {
         RecordedEvent {
             position: GlobalPosition::START,
             stream: "told-1".parse().unwrap(),
             version: Version::FIRST,
-            id: event.id,
-            event_type: event.event_type.clone(),
-            schema_version: SchemaVersion::FIRST,
-            data: event.data.clone(),
+            id: crate::event_id::EventId::new(),
+            event_type: EventType::recorded(event_type),
+            schema_version: SchemaVersion::recorded(version),
+            data: Payload::recorded(data),
             raw_metadata: None,
             recorded_at: chrono::Utc::now(),
         }
     }
 
+    fn decoded(event_type: &str, version: i32, data: &str) -> Vec<Told> {
+        Told::decode(&record(event_type, version, data)).unwrap().into_iter().collect()
+    }
+
+    fn refused(event_type: &str, version: i32, data: &str) -> String {
+        let error = Told::decode(&record(event_type, version, data)).expect_err(data);
+        format!("{error}: {}", error.source)
+    }
+
     #[test]
     fn every_kind_of_variant_comes_back_as_it_went() {
-        for told in [Told::Nothing, Told::One(u64::MAX), Told::More { much: "\"a\"".into() }] {
-            assert_eq!(Told::decode(&record(&told.encode().unwrap())).unwrap(), told);
+        let texts = vec!["\"a\"".to_owned()];
+        let all = [
+            Told::Nothing,
+            Told::One(u64::MAX),
+            Told::More { texts: texts.clone(), teller: None },
+            Told::More { texts, teller: Some("Ada".into()) },
+            Told::Braces {},
+        ];
+        for told in all {
+            let written = told.encode().unwrap();
+            let (name, version) = (written.event_type.as_str(), written.schema_version.get());
+            assert_eq!(decoded(name, version, written.data.as_str()), [told]);
         }
     }
 
     #[test]
-    fn an_unknown_type_is_an_error_that_names_the_event() {
-        let stranger = record(&NewEvent::new("told-lies", &1).unwrap());
-        let refused = Told::decode(&stranger).expect_err("unknown");
-        assert_eq!(refused.to_string(), "event 1 of told-1, \"told-lies\", cannot be read");
+    fn old_data_goes_through_every_step_from_its_version_on() {
+        let twice = || Told::More { texts: vec!["a".into(), "a".into()], teller: None };
+        assert_eq!(decoded("told-more", 2, "\"a\""), [twice()]);
+        assert_eq!(decoded("told-more", 3, r#"{"text": "a", "count": 2}"#), [twice()]);
+        assert_eq!(decoded("told-more", 4, r#"{"words": ["a", "a"]}"#), [twice()]);
+    }
+
+    #[test]
+    fn what_is_retired_is_read_as_none_as_one_or_as_several() {
+        assert_eq!(decoded("told-never", 7, "[]"), []);
+        assert_eq!(decoded("told-more", 1, "5"), [Told::One(5)]);
+        assert_eq!(decoded("told-twice", 1, "5"), [Told::One(5), Told::One(5)]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_that_names_the_event() {
+        assert_eq!(
+            refused("told-lies", 1, "1"),
+            "event 1 of told-1, \"told-lies\", cannot be read: no event of this type is known"
+        );
+        let newer = "schema version 5 is newer than 4, the newest that is known: update this program";
+        assert!(refused("told-more", 5, "{}").ends_with(newer));
+        assert!(refused("told-more", 3, "{}").ends_with("upcasting it from schema version 3 failed"));
+        assert!(refused("told-one", 1, "\"five\"").contains("invalid type: string"));
     }
 }

@@ -18,7 +18,10 @@ mod codec;
 mod consumer;
 mod cursor;
 mod decisions;
+mod decoded;
 mod deletion;
+#[doc(hidden)]
+pub mod derived;
 mod event;
 mod event_id;
 mod filter;
@@ -52,6 +55,7 @@ pub use codec::{DecodeError, EncodeError, Event};
 pub use consumer::{CheckpointKeeper, CheckpointPolicy, CheckpointedConsumer, ConsumeError};
 pub use cursor::Cursor;
 pub use decisions::{AppendDecisions, AppendedDecisions, Decision, KeyUsed};
+pub use decoded::Decoded;
 pub use deletion::{
     Deleted, Deletion, DeletionError, SCRUB_BATCH_EVENTS_DEFAULT, Scrub, ScrubError, Scrubbed,
 };

@@ -1,5 +1,20 @@
-//! Derive macros of Annals.
-//!
-//! Empty so far, on purpose: event types are plain serde enums today (see `annals_eventstore::Event`).
-//! `#[derive(Event)]` arrives together with schema versions and upcasters, and will be re-exported by
-//! `annals-eventstore`, which owns the traits.
+//! The derive macro of Annals, re-exported by `annals-eventstore`, which owns the trait and documents it.
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
+mod attribute;
+mod expand;
+mod model;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Makes an enum, or a struct, a set of events that the log keeps: each under an explicit name, at a schema version, with
+/// the way there from every version before. See the trait `Event` for what can be said.
+#[proc_macro_derive(Event, attributes(event, serde))]
+pub fn derive_event(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    match model::Events::read(&input) {
+        Ok(events) => expand::implementation(&events).into(),
+        Err(refused) => refused.into_compile_error().into(),
+    }
+}

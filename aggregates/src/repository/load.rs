@@ -188,7 +188,9 @@ fn fold<A: Aggregate>(
     until: Until,
 ) -> Result<(), LoadError> {
     for recorded in events.iter().take_while(|event| until.takes(event)) {
-        loaded.state.evolve(&A::Event::decode(recorded)?);
+        for event in A::Event::decode(recorded)? {
+            loaded.state.evolve(&event);
+        }
         loaded.version = recorded.version;
     }
     Ok(())

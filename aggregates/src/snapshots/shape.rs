@@ -14,9 +14,9 @@ use crate::aggregate::Aggregate;
 ///
 /// ```
 /// # use annals_aggregates::{Aggregate, Context, Events, Snapshot, SnapshotShape};
-/// # #[derive(Debug, serde::Serialize, serde::Deserialize)]
-/// # enum CounterEvent { Added(u64) }
-/// # impl annals_eventstore::Event for CounterEvent {}
+/// # #[derive(Debug, annals_eventstore::Event)]
+/// # #[event(crate = annals_eventstore)]
+/// # enum CounterEvent { #[event(name = "counter-added")] Added(u64) }
 /// #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 /// struct Counter {
 ///     count: u64,

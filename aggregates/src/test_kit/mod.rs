@@ -13,9 +13,9 @@
 //! # struct Account { balance: u32 }
 //! # #[derive(Clone)]
 //! # enum Command { Withdraw(u32) }
-//! # #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-//! # enum Event { Deposited(u32), Withdrawn(u32) }
-//! # impl annals_eventstore::Event for Event {}
+//! # #[derive(Debug, PartialEq, annals_eventstore::Event)]
+//! # #[event(crate = annals_eventstore)]
+//! # enum Event { #[event(name = "deposited")] Deposited(u32), #[event(name = "withdrawn")] Withdrawn(u32) }
 //! # #[derive(Debug, PartialEq, thiserror::Error)]
 //! # enum Refusal { #[error("only {0} left")] OnlyLeft(u32) }
 //! # impl Aggregate for Account {

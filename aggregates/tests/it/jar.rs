@@ -28,20 +28,20 @@ pub(crate) enum JarCommand {
     Crack,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Event)]
+#[event(crate = annals_eventstore)]
 pub(crate) enum JarEvent {
-    #[serde(rename = "coins-put")]
+    #[event(name = "coins-put")]
     Put(u64),
-    #[serde(rename = "coins-taken")]
+    #[event(name = "coins-taken")]
     Taken(u64),
-    #[serde(rename = "jar-stamped")]
+    #[event(name = "jar-stamped")]
     Stamped { at: String, id: String },
-    #[serde(rename = "jar-labelled")]
+    #[event(name = "jar-labelled")]
     Labelled(String),
-    #[serde(rename = "jar-cracked")]
+    #[event(name = "jar-cracked")]
     Cracked,
 }
-impl Event for JarEvent {}
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum JarRefusal {

@@ -16,3 +16,4 @@ mod snapshot;
 mod test_kit;
 mod together;
 mod trace;
+mod upcast;

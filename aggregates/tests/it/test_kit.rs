@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use annals_aggregates::test_kit::given;
 use annals_aggregates::{Aggregate, Context, Events};
-use serde::{Deserialize, Serialize};
+use annals_eventstore::Event;
 
 use crate::jar::{Jar, JarCommand, JarEvent, JarRefusal};
 
@@ -93,15 +93,15 @@ fn another_refusal_is_shown_beside_the_expected_one() {
 #[derive(Debug, Clone, Default)]
 struct Forgetful;
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Event)]
+#[event(crate = annals_eventstore)]
 enum Noted {
-    #[serde(rename = "noted")]
+    #[event(name = "noted")]
     Noted {
         #[serde(skip_deserializing)]
         note: String,
     },
 }
-impl annals_eventstore::Event for Noted {}
 
 impl Aggregate for Forgetful {
     const CATEGORY: &'static str = "forgetful";

@@ -2,7 +2,6 @@
 
 use annals_aggregates::{Aggregate, Context, Events, Executed, Together, TogetherError};
 use annals_eventstore::{Append, AppendError, Event, ExpectedVersion, NewEvent, StreamName, Version};
-use serde::{Deserialize, Serialize};
 
 use crate::jar::{Jar, JarCommand, JarRefusal, jars, put_by_another};
 use crate::scripted_store::{ScriptedStore, Step};
@@ -11,12 +10,12 @@ use crate::scripted_store::{ScriptedStore, Step};
 #[derive(Debug, Clone, Default)]
 struct Tally(u64);
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Event)]
+#[event(crate = annals_eventstore)]
 enum TallyEvent {
-    #[serde(rename = "counted")]
+    #[event(name = "counted")]
     Counted,
 }
-impl Event for TallyEvent {}
 
 impl Aggregate for Tally {
     const CATEGORY: &'static str = "tally";

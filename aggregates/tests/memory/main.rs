@@ -4,7 +4,6 @@ use std::sync::{Mutex, PoisonError};
 
 use annals_aggregates::{Aggregate, Context, Events, HandleOptions, Handles, Repository, fold_streams};
 use annals_eventstore::{Append, Event, EventStore, MemoryStore, NewEvent};
-use serde::{Deserialize, Serialize};
 
 /// One test at a time: they measure the process.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -12,12 +11,12 @@ static ALONE: Mutex<()> = Mutex::new(());
 #[derive(Debug, Clone, Default)]
 struct Counter(u64);
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Event)]
+#[event(crate = annals_eventstore)]
 enum Counted {
-    #[serde(rename = "counted")]
+    #[event(name = "counted")]
     By(u64),
 }
-impl Event for Counted {}
 
 impl Aggregate for Counter {
     const CATEGORY: &'static str = "counter";

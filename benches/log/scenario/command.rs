@@ -6,7 +6,6 @@ use annals::aggregates::{
     Aggregate, CacheOptions, Context, Events, ExecuteError, HandleOptions, Handles, Repository,
 };
 use annals::eventstore::{Append, Event, EventStore, PostgresStore, StreamName, Version};
-use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Statement};
 
 use super::read::{look_at, require_all};
@@ -42,9 +41,9 @@ const REPLAY_KIBIBYTES_MAX: u64 = 100 * 1024;
 struct Till(u64);
 
 /// The bench's event, as a type of its own.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Event)]
 enum TillEvent {
-    #[serde(rename = "money-deposited")]
+    #[event(name = "money-deposited")]
     Deposited {
         amount: String,
         currency: String,
@@ -54,7 +53,6 @@ enum TillEvent {
         teller: u32,
     },
 }
-impl Event for TillEvent {}
 
 impl Aggregate for Till {
     const CATEGORY: &'static str = "till";

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use annals::aggregates::{Aggregate, LoadError};
-use annals::eventstore::{Event, EventStore, PAGE_EVENTS_DEFAULT, RecordedEvent, StreamQuery, Version};
+use annals::eventstore::{Event, EventStore, PAGE_EVENTS_DEFAULT, StreamQuery, Version};
 
 use crate::domain::{Account, AccountEvent, AccountId, Money};
 
@@ -30,7 +30,9 @@ pub(super) async fn statement(
     loop {
         let page = store.read_stream(&stream, query).await?;
         for recorded in &page {
-            lines.push(line(&mut replayed, recorded)?);
+            for event in AccountEvent::decode(recorded)? {
+                lines.push(line(&mut replayed, recorded.version, event));
+            }
         }
         match page.last() {
             Some(last) if page.len() >= PAGE_EVENTS_DEFAULT => query = query.from(last.version.next()),
@@ -39,10 +41,9 @@ pub(super) async fn statement(
     }
 }
 
-fn line(replayed: &mut Account, recorded: &RecordedEvent) -> Result<StatementLine, LoadError> {
-    let event = AccountEvent::decode(recorded)?;
+fn line(replayed: &mut Account, version: Version, event: AccountEvent) -> StatementLine {
     replayed.evolve(&event);
-    Ok(StatementLine { version: recorded.version, event, balance: replayed.balance() })
+    StatementLine { version, event, balance: replayed.balance() }
 }
 
 impl fmt::Display for StatementLine {

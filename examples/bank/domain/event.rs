@@ -3,31 +3,28 @@
 //! These names and fields are in the log for ever. The Rust names may change, the quoted ones may not.
 
 use annals::eventstore::Event;
-use serde::{Deserialize, Serialize};
 
 use super::{AccountId, Money, TransferId};
 
 /// A fact: it is never refused, and never changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Event)]
 pub enum AccountEvent {
     /// The account began to exist. A limit of zero means that the balance stays at zero or above.
-    #[serde(rename = "account-opened")]
+    #[event(name = "account-opened")]
     Opened { owner: String, overdraft_limit: Money },
     /// Money came in at the counter.
-    #[serde(rename = "money-deposited")]
+    #[event(name = "money-deposited")]
     Deposited { amount: Money },
     /// Money went out at the counter.
-    #[serde(rename = "money-withdrawn")]
+    #[event(name = "money-withdrawn")]
     Withdrawn { amount: Money },
     /// Money left for another account.
-    #[serde(rename = "transfer-sent")]
+    #[event(name = "transfer-sent")]
     TransferSent { transfer: TransferId, to: AccountId, amount: Money },
     /// Money came in from another account.
-    #[serde(rename = "transfer-received")]
+    #[event(name = "transfer-received")]
     TransferReceived { transfer: TransferId, from: AccountId, amount: Money },
     /// The account ceased to exist.
-    #[serde(rename = "account-closed")]
+    #[event(name = "account-closed")]
     Closed,
 }
-
-impl Event for AccountEvent {}

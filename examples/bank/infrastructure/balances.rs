@@ -81,6 +81,21 @@ struct Change {
     version: i64,
 }
 
+impl Change {
+    fn take(&mut self, event: AccountEvent) {
+        match event {
+            AccountEvent::Opened { owner, .. } => self.owner = Some(owner),
+            AccountEvent::Deposited { amount } | AccountEvent::TransferReceived { amount, .. } => {
+                self.cents += amount.cents();
+            }
+            AccountEvent::Withdrawn { amount } | AccountEvent::TransferSent { amount, .. } => {
+                self.cents -= amount.cents();
+            }
+            AccountEvent::Closed => {}
+        }
+    }
+}
+
 /// Sums the events of a batch up by account. Streams that are no accounts are passed over.
 fn changes(events: &[RecordedEvent]) -> Result<BTreeMap<&str, Change>, HandlerError> {
     let mut changes: BTreeMap<&str, Change> = BTreeMap::new();
@@ -88,16 +103,7 @@ fn changes(events: &[RecordedEvent]) -> Result<BTreeMap<&str, Change>, HandlerEr
         let Some(account) = recorded.stream.as_str().strip_prefix("account-") else { continue };
         let change = changes.entry(account).or_default();
         change.version = recorded.version.get();
-        match AccountEvent::decode(recorded)? {
-            AccountEvent::Opened { owner, .. } => change.owner = Some(owner),
-            AccountEvent::Deposited { amount } | AccountEvent::TransferReceived { amount, .. } => {
-                change.cents += amount.cents();
-            }
-            AccountEvent::Withdrawn { amount } | AccountEvent::TransferSent { amount, .. } => {
-                change.cents -= amount.cents();
-            }
-            AccountEvent::Closed => {}
-        }
+        AccountEvent::decode(recorded)?.into_iter().for_each(|event| change.take(event));
     }
     Ok(changes)
 }

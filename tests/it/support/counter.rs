@@ -9,12 +9,11 @@ use super::database::TestDb;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Counter(pub(crate) u64);
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Event)]
 pub(crate) enum Counted {
-    #[serde(rename = "counted")]
+    #[event(name = "counted")]
     By(u64),
 }
-impl Event for Counted {}
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("full")]

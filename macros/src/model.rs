@@ -1,0 +1,184 @@
+//! What was derived from: the events, their versions, and what is retired. Whatever cannot be kept is refused here.
+
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, Data, DeriveInput, Error, ExprPath, Field, Fields, Ident, LitStr, Path, Result, parse_quote,
+};
+
+use crate::attribute::{self, OfType, Retired, Written};
+
+/// The longest name, in bytes; what the log takes.
+const NAME_BYTES_MAX: usize = 255;
+
+/// A type and its events.
+pub(crate) struct Events {
+    pub(crate) ident: Ident,
+    pub(crate) library: Path,
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) retired: Vec<Retired>,
+}
+
+/// One kind of event.
+pub(crate) struct Kind {
+    /// `Self::Opened`, or `Self` of a struct.
+    pub(crate) path: Path,
+    pub(crate) shape: Shape,
+    pub(crate) name: LitStr,
+    pub(crate) version: i32,
+    /// The version that the first of `upcast` starts from; older ones are retired.
+    pub(crate) first: i32,
+    pub(crate) upcast: Vec<ExprPath>,
+}
+
+/// What an event holds.
+pub(crate) enum Shape {
+    Nothing,
+    One,
+    Named(Vec<Field>),
+}
+
+impl Events {
+    /// Reads the type that is derived from.
+    pub(crate) fn read(input: &DeriveInput) -> Result<Self> {
+        if !input.generics.params.is_empty() {
+            let told =
+                "an event has no generics: what is in the log has one shape; derive for a type without them";
+            return Err(Error::new(input.generics.span(), told));
+        }
+        let mut of_type = OfType::default();
+        let kinds = match &input.data {
+            Data::Enum(data) => {
+                attribute::read(&input.attrs, None, Some(&mut of_type))?;
+                let variants = data.variants.iter().map(|variant| {
+                    let ident = &variant.ident;
+                    let mut written = Written::default();
+                    attribute::read(&variant.attrs, Some(&mut written), None)?;
+                    Kind::of(parse_quote!(Self::#ident), ident, &variant.fields, written, &of_type.retired)
+                });
+                collected(variants)?
+            }
+            Data::Struct(data) => {
+                let mut written = Written::default();
+                attribute::read(&input.attrs, Some(&mut written), Some(&mut of_type))?;
+                vec![Kind::of(parse_quote!(Self), &input.ident, &data.fields, written, &of_type.retired)?]
+            }
+            Data::Union(_) => {
+                return Err(Error::new(input.ident.span(), "events are enums or structs, not unions"));
+            }
+        };
+        if kinds.is_empty() && of_type.retired.is_empty() {
+            return Err(Error::new(input.ident.span(), "an enum of events has a variant for each of them"));
+        }
+        let library = of_type.library.unwrap_or_else(|| parse_quote!(::annals::eventstore));
+        let events = Self { ident: input.ident.clone(), library, kinds, retired: of_type.retired };
+        events.require_distinct_names()?;
+        Ok(events)
+    }
+
+    fn require_distinct_names(&self) -> Result<()> {
+        let mut seen: Vec<&LitStr> = Vec::new();
+        for name in self.kinds.iter().map(|kind| &kind.name) {
+            if seen.iter().any(|other| other.value() == name.value()) {
+                return Err(Error::new(
+                    name.span(),
+                    format!("{:?} is the name of another event", name.value()),
+                ));
+            }
+            seen.push(name);
+        }
+        let mut gone: Vec<&LitStr> = Vec::new();
+        for Retired { name, up_to, .. } in &self.retired {
+            let is_written = seen.iter().any(|other| other.value() == name.value());
+            if is_written && up_to.is_none() {
+                let told = format!(
+                    "{:?} is still written: say up to which version it is retired, `up_to = 1`",
+                    name.value()
+                );
+                return Err(Error::new(name.span(), told));
+            }
+            if gone.iter().any(|other| other.value() == name.value()) {
+                return Err(Error::new(name.span(), format!("{:?} is retired twice", name.value())));
+            }
+            gone.push(name);
+        }
+        Ok(())
+    }
+}
+
+/// Every fault at once.
+fn collected<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let (mut taken, mut refused) = (Vec::new(), None::<Error>);
+    for result in results {
+        match (result, &mut refused) {
+            (Ok(value), _) => taken.push(value),
+            (Err(error), Some(all)) => all.combine(error),
+            (Err(error), none) => *none = Some(error),
+        }
+    }
+    refused.map_or(Ok(taken), Err)
+}
+
+impl Kind {
+    fn of(path: Path, ident: &Ident, fields: &Fields, written: Written, retired: &[Retired]) -> Result<Self> {
+        let Written { name, version, upcast } = written;
+        let Some(name) = name else {
+            let told = "an event has a name of its own in the log, which stays when the Rust name changes: \
+                        #[event(name = \"money-deposited\")]";
+            return Err(Error::new(ident.span(), told));
+        };
+        require_name(&name)?;
+        let literal = version;
+        let version = literal.as_ref().map_or(Ok(1), attribute::version)?;
+        let retired = retired.iter().find(|retired| retired.name.value() == name.value());
+        let first = retired.and_then(|retired| retired.up_to).map_or(1, |up_to| up_to + 1);
+        let steps = i32::try_from(upcast.len()).unwrap_or(i32::MAX);
+        if first + steps != version {
+            let told = match (first > version, first == version) {
+                (true, _) => {
+                    format!("version {version} is retired: the version that is written lies behind it")
+                }
+                (_, true) => format!("version {version} is the first one: there is nothing to upcast from"),
+                _ => format!(
+                    "version {version} needs {} upcasters, one for each step from {first} to {version}, not {steps}: \
+                     upcast = [from_{first}_to_{}, …]",
+                    version - first,
+                    first + 1
+                ),
+            };
+            return Err(Error::new(literal.map_or(name.span(), |literal| literal.span()), told));
+        }
+        Ok(Self { path, shape: Shape::of(fields)?, name, version, first, upcast })
+    }
+}
+
+impl Shape {
+    fn of(fields: &Fields) -> Result<Self> {
+        match fields {
+            Fields::Unit => Ok(Self::Nothing),
+            Fields::Unnamed(unnamed) if unnamed.unnamed.len() == 1 => Ok(Self::One),
+            Fields::Unnamed(unnamed) => {
+                Err(Error::new(unnamed.span(), "the fields of an event have names: positions cannot evolve"))
+            }
+            Fields::Named(named) => Ok(Self::Named(named.named.iter().map(kept).collect())),
+        }
+    }
+}
+
+/// A field with what serde is told of it, and nothing else.
+fn kept(field: &Field) -> Field {
+    let is_for_serde = |attribute: &&Attribute| attribute.path().is_ident("serde");
+    Field { attrs: field.attrs.iter().filter(is_for_serde).cloned().collect(), ..field.clone() }
+}
+
+fn require_name(name: &LitStr) -> Result<()> {
+    let text = name.value();
+    let holds = !text.is_empty()
+        && text.len() <= NAME_BYTES_MAX
+        && !text.starts_with('$')
+        && !text.bytes().any(|byte| byte.is_ascii_control());
+    if holds {
+        return Ok(());
+    }
+    let told = format!("a name has 1 to {NAME_BYTES_MAX} bytes, no control character and no `$` in front");
+    Err(Error::new(name.span(), told))
+}

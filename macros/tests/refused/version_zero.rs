@@ -1,0 +1,7 @@
+use annals_macros::Event;
+
+#[derive(Event)]
+#[event(name = "noted", version = 0)]
+struct Noted;
+
+fn main() {}
