@@ -390,7 +390,9 @@ async fn a_sequence_that_is_set_back_under_a_session_fills_no_hole_behind_reader
 
     // More often than it would take to get past the last event.
     for _ in 0..4 {
-        for sql in [append, one_event] {
+        // The plain append of one event asks once a session.
+        let another = db.connect().await?;
+        for (session, sql) in [(&session, append), (&another, one_event)] {
             let refused = session.query(sql, &[]).await.expect_err("position 2 is behind readers");
             assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("LG009"), "{sql}");
         }
@@ -417,9 +419,11 @@ async fn positions_that_sessions_keep_in_reserve_are_refused_once_another_has_dr
     one.query(one_event, &[&"account-1"]).await?;
     other.query(one_event, &[&"account-2"]).await?;
 
-    for sql in [one_event, several] {
-        let refused = one.query(sql, &[&"account-1"]).await.expect_err("the position was kept in reserve");
-        assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("LG009"), "{sql}");
-    }
+    let refused = one.query(several, &[&"account-1"]).await.expect_err("the position was kept in reserve");
+    assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("LG009"));
+    let another = db.connect().await?;
+    let refused =
+        another.query(one_event, &[&"account-1"]).await.expect_err("sessions keep positions in reserve");
+    assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("LG009"));
     Ok(())
 }
