@@ -179,8 +179,8 @@ pub enum AppendError {
     /// `annals db repair` has run.
     #[error("log needs repair: {0}")]
     NeedsRepair(String),
-    /// The storage could not be reached, or has ended the transaction and its connection; nothing was written. Try again
-    /// later, in a new transaction.
+    /// The storage could not be reached, takes no writes or no connection now, made the append wait too long, or has
+    /// ended the transaction and its connection; nothing was written. Try again later, in a new transaction.
     #[error("event store is not available")]
     Unavailable(#[source] StorageError),
     /// A pooler gave the statement to a session of the server that does not know it, or knows another by its name;

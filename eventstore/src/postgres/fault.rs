@@ -65,6 +65,8 @@ pub(super) fn append_error(attempt: &Attempt<'_>, error: Error) -> AppendError {
         "40001" | "40P01" => AppendError::Serialization(stream, error.into()),
         // The server crashed under the statement: its commit may have reached the disk.
         "57P02" => AppendError::OutcomeUnknown(stream, error.into()),
+        // It waited too long, or was cancelled: the same append may succeed later.
+        "55P03" | "57014" => AppendError::Unavailable(error.into()),
         _ if is_unavailable(said.code()) => AppendError::Unavailable(error.into()),
         _ => AppendError::Storage(stream, error.into()),
     }

@@ -1,0 +1,145 @@
+//! A server that will not or cannot: each append says that nothing was written and what to do, reads go on where they
+//! can, and once the server is well again so is the store.
+
+use std::time::Duration;
+
+use annals_devdb::{TestFailure, TestResult};
+use annals_eventstore::postgres::{ConnectOptions, OpenError, PoolOptions, StoreConfig};
+use annals_eventstore::{
+    Append, AppendError, AppendMany, EventStore, ExpectedVersion, GlobalPosition, LogQuery, NewEvent,
+    PostgresStore,
+};
+use tokio_postgres::Client;
+
+use crate::roles::{PASSWORD, url_as};
+use crate::support::{TestDb, until_waiting};
+
+/// Opens a store that wants two connections at most.
+async fn opened(url: &str) -> Result<PostgresStore, OpenError> {
+    let options: ConnectOptions = url.parse().map_err(OpenError::Options)?;
+    let pool = PoolOptions { max_size: 2, wait_timeout: Some(Duration::from_secs(20)) };
+    PostgresStore::open(StoreConfig { pool, notify: false, ..StoreConfig::new(options) }).await
+}
+
+fn noted() -> Result<NewEvent, TestFailure> {
+    Ok(NewEvent::new("noted", &1)?)
+}
+
+/// Appends in every way that there is; returns what came of each.
+async fn all_appends(store: &PostgresStore) -> Result<Vec<AppendError>, TestFailure> {
+    let name = || "account-1".parse();
+    let appends = [
+        Append::to(name()?, [noted()?]),
+        Append::to(name()?, [noted()?]).expecting(ExpectedVersion::NoStream),
+        Append::to(name()?, [noted()?, noted()?]),
+        Append::to(name()?, [noted()?]).with_key("once"),
+    ];
+    let mut refused = Vec::new();
+    for append in appends {
+        refused.push(store.append(append).await.expect_err("the server does not take it"));
+    }
+    let many = AppendMany::new().append(name()?, ExpectedVersion::Any, [noted()?]);
+    refused.push(store.append_many(many).await.expect_err("the server does not take it"));
+    Ok(refused)
+}
+
+async fn events(client: &Client) -> Result<i64, tokio_postgres::Error> {
+    Ok(client.query_one("select count(*) from annals.events", &[]).await?.get(0))
+}
+
+/// All causes of an error, in one line.
+fn told(error: &AppendError) -> String {
+    let mut told = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        told = format!("{told}: {cause}");
+        next = cause.source();
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_read_only_server_is_read_and_takes_no_event_until_it_is_a_primary_again() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let admin = db.connect().await?;
+    db.store().append(Append::to("account-0".parse()?, [noted()?])).await?;
+    let database: String = admin.query_one("select current_database()", &[]).await?.get(0);
+    let set = |value| format!("alter database {database} set default_transaction_read_only = {value}");
+    admin.batch_execute(&set("on")).await?;
+    let store = opened(db.url()).await?;
+
+    let refused = all_appends(&store).await?;
+    let read = store.read_log(LogQuery::after(GlobalPosition::START)).await?;
+
+    println!("read-only: {} appends refused", refused.len());
+    for error in &refused {
+        assert!(matches!(error, AppendError::Unavailable(_)), "{}", told(error));
+        assert!(told(error).contains("read-only"), "{}", told(error));
+    }
+    assert_eq!((refused.len(), read.events.len(), events(&admin).await?), (5, 1, 1));
+    admin.batch_execute(&set("off")).await?;
+    opened(db.url()).await?.append(Append::to("account-1".parse()?, [noted()?])).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_append_that_waits_too_long_for_its_stream_has_written_nothing_and_may_be_repeated() -> TestResult
+{
+    let db = TestDb::fresh().await?;
+    let admin = db.connect().await?;
+    let database: String = admin.query_one("select current_database()", &[]).await?.get(0);
+    db.store().append(Append::to("account-1".parse()?, [noted()?])).await?;
+    admin
+        .batch_execute("begin; select annals.append('account-1', -2, '[{\"type\": \"noted\", \"data\": 1}]')")
+        .await?;
+    let observer = db.connect().await?;
+
+    let mut timeouts = 0;
+    for setting in ["statement_timeout", "lock_timeout"] {
+        observer.batch_execute(&format!("alter database {database} set {setting} = '500ms'")).await?;
+        let store = opened(db.url()).await?;
+        let append = Append::to("account-1".parse()?, [noted()?]);
+        let (waited, refused) = tokio::join!(until_waiting(&observer, 1), store.append(append));
+        waited?;
+        let refused = refused.expect_err("the stream is locked");
+        assert!(matches!(refused, AppendError::Unavailable(_)), "{setting}: {}", told(&refused));
+        observer.batch_execute(&format!("alter database {database} reset {setting}")).await?;
+        timeouts += 1;
+    }
+
+    println!("appends that waited too long: {timeouts}");
+    assert_eq!(timeouts, 2);
+    admin.batch_execute("rollback").await?;
+    opened(db.url()).await?.append(Append::to("account-1".parse()?, [noted()?])).await?;
+    assert_eq!(events(&observer).await?, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_out_of_connections_is_waited_for_and_nothing_is_written() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let admin = db.connect().await?;
+    // No limit binds a superuser, so this store is one that is none.
+    let login = format!("few_{}", std::process::id());
+    admin
+        .batch_execute(&format!(
+            "create role {login} login password '{PASSWORD}' connection limit 1;
+             grant annals_appender, annals_reader to {login}"
+        ))
+        .await?;
+    let store = opened(&url_as(db.url(), &login)).await?;
+    let last_one = store.pool().get().await?;
+
+    let refused = all_appends(&store).await?;
+
+    println!("out of connections: {} appends refused", refused.len());
+    for error in &refused {
+        assert!(matches!(error, AppendError::Unavailable(_)), "{}", told(error));
+    }
+    drop(last_one);
+    store.append(Append::to("account-1".parse()?, [noted()?])).await?;
+    assert_eq!((refused.len(), events(&admin).await?), (5, 1));
+    store.close().await;
+    admin.batch_execute(&format!("drop owned by {login}; drop role {login}")).await?;
+    Ok(())
+}
