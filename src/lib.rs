@@ -9,8 +9,9 @@
 //!
 //! `cargo run --example bank` shows all of it on a real PostgreSQL.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
-// The code in the README compiles and runs.
+// The code in the README and in the guide compiles and runs.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
+#![cfg_attr(doctest, doc = include_str!("../docs/guide/evolving-events.md"))]
 
 pub use annals_aggregates as aggregates;
 pub use annals_eventstore as eventstore;
