@@ -255,6 +255,7 @@ mod tests {
             include_str!("cases/bystanders.rs"),
             include_str!("cases/concurrency.rs"),
             include_str!("cases/consumer.rs"),
+            include_str!("cases/cursor.rs"),
             include_str!("cases/decisions.rs"),
             include_str!("cases/deletion.rs"),
             include_str!("cases/expectation.rs"),
