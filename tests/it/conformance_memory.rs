@@ -130,6 +130,8 @@ conformance_suite! {
         42 an_open_reader_does_not_block: n/a "no append is ever open: each ends before the next begins",
         43 beginning_at_the_end_misses_nothing_that_commits_later: n/a "no append is ever open: each ends before the next begins",
         43 subscribing_now_misses_nothing_that_commits_later: n/a "no append is ever open: each ends before the next begins",
+        45 a_reader_of_another_log_is_told_so,
+        45 a_cursor_goes_on_also_where_its_event_was_scrubbed,
         47 a_subscription_tells_where_it_stands,
         48 a_live_subscription_gets_what_is_appended,
         49 a_filtered_subscription_gets_what_it_asked_for,
