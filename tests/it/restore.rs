@@ -17,7 +17,7 @@ use annals_eventstore::{
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use crate::support::TestDb;
+use crate::support::{Ran, TestDb};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -35,6 +35,7 @@ const ROWS: [&str; 6] = [
 struct Place {
     server: PrivateServer,
     folder: PathBuf,
+    _ran: Option<Ran>,
 }
 
 impl Place {
@@ -42,7 +43,9 @@ impl Place {
         let folder = std::env::temp_dir().join(format!("annals-{name}-{}", std::process::id()));
         let server = Server::private(Profile::Test, &folder, &[]).await?;
         server.server().ensure_database("shop").await?;
-        Ok(Self { server, folder })
+        let client = connect(&server.url("shop").parse()?).await?.into_client();
+        let ran = Ran::on_server_of(&client).await?;
+        Ok(Self { server, folder, _ran: ran })
     }
 
     async fn with_log(name: &str) -> Result<Self, TestFailure> {
