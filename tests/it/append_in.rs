@@ -226,6 +226,43 @@ async fn a_transaction_of_one_snapshot_that_met_nobody_appends() -> TestResult {
 }
 
 #[tokio::test]
+async fn serializable_transactions_that_append_to_different_streams_all_commit() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, owner) = (db.store(), db.connect().await?);
+    // Serializable transactions meet at pages of an index: the streams lie some pages apart.
+    let seed = "select annals.append('account-' || n, 0, '[{\"type\": \"opened\", \"data\": 0}]')
+                from generate_series(1000, 2999) as n";
+    owner.query(seed, &[]).await?;
+    owner.batch_execute("analyze annals.streams").await?;
+    let mut sessions = Vec::new();
+    for stream in ["account-1100", "account-2000", "account-2900"] {
+        let session = db.connect().await?;
+        // The first append of a session looks at the ends of all tables, and so meets every other append.
+        let first = "select annals.append($1, -2, '[{\"type\": \"noted\", \"data\": 0}]')";
+        session.query(first, &[&stream]).await?;
+        sessions.push((session, stream));
+    }
+
+    let mut open = Vec::new();
+    for (session, stream) in &mut sessions {
+        let level = IsolationLevel::Serializable;
+        let transaction = session.build_transaction().isolation_level(level).start().await?;
+        let several = [NewEvent::new("noted", &1)?, NewEvent::new("noted", &2)?];
+        store.append_in(&transaction, Append::to(stream.parse()?, several)).await?;
+        open.push(transaction);
+    }
+    // The last first: one in the middle that had met both of the others could not commit after it.
+    while let Some(transaction) = open.pop() {
+        transaction.commit().await?;
+    }
+
+    let (before, more): (i64, i64) = (2000 + 3, 6);
+    let stored: i64 = owner.query_one("select count(*) from annals.events", &[]).await?.get(0);
+    assert_eq!(stored, before + more);
+    Ok(())
+}
+
+#[tokio::test]
 async fn of_two_transactions_that_wait_for_each_other_one_is_told_and_the_other_goes_on() -> TestResult {
     let db = TestDb::fresh().await?;
     let (store, observer) = (db.store(), db.connect().await?);

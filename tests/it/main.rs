@@ -31,6 +31,7 @@ mod optional_indexes;
 mod optional_indexes_measured;
 mod pooler;
 mod projection;
+mod repair;
 mod restore;
 mod roles;
 mod settled_over_a_crash;

@@ -40,7 +40,8 @@ fn shown<'l>(log: &'l Log, stream: &StreamName) -> Result<&'l Stream, ReadError>
 
 pub(super) fn read_log(log: &Log, query: &LogQuery) -> Result<LogPage, ReadError> {
     let head = log.head();
-    if let (Some(seen), Direction::Forward) = (query.seen, query.direction) {
+    // A filtered reader names no event that it must have seen, as in PostgreSQL.
+    if let (Some(seen), Direction::Forward, true) = (query.seen, query.direction, query.filter.is_all()) {
         let found = log.last_up_to(query.from);
         if found != Some(seen) {
             return Err(ReadError::Diverged { position: query.from, seen, found });

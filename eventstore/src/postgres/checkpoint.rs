@@ -90,15 +90,21 @@ impl ClaimedCheckpoint {
         consumer: Consumer,
         partition: Partition,
     ) -> Result<Self, CheckpointError> {
+        let mut log = lineage(store).await?;
         let client = read_models.get().await?;
         let (statements, manner) = (Arc::clone(store.statements()), store.manner());
         let slot: [&(dyn ToSql + Sync); 4] =
-            [&consumer.name, &consumer.version, &i32::from(partition.0), &store.lineage().0];
+            [&consumer.name, &consumer.version, &i32::from(partition.0), &log.0];
         let rows = manner.query(&client, &statements.claim_checkpoint, &slot).await?;
         let row = rows.first().expect("a checkpoint is begun where there is none");
         let checkpoint = checkpoint(row)?;
-        if checkpoint.lineage != store.lineage() {
-            let (consumer, log) = (consumer.name, store.lineage());
+        if checkpoint.lineage != log {
+            // A repair may have come between the two questions.
+            drop(client);
+            log = lineage(store).await?;
+        }
+        if checkpoint.lineage != log {
+            let consumer = consumer.name;
             return Err(CheckpointError::Diverged { consumer, checkpoint: checkpoint.lineage, log });
         }
         Ok(Self { consumer, partition, epoch: LeaseEpoch(row.try_get(3)?), checkpoint, statements, manner })
@@ -191,6 +197,14 @@ impl ClaimedCheckpoint {
         self.checkpoint = checkpoint(row)?;
         Ok(())
     }
+}
+
+/// Asks which log it is: a repair makes another one of it, also under a store that is open.
+async fn lineage(store: &PostgresStore) -> Result<Lineage, CheckpointError> {
+    let client = store.pool().get().await?;
+    let rows = store.manner().query(&client, &store.statements().lineage, &[]).await?;
+    let row = rows.first().expect("a query without a table gives a row");
+    Ok(Lineage(row.try_get(0)?))
 }
 
 fn checkpoint(row: &Row) -> Result<Checkpoint, tokio_postgres::Error> {

@@ -121,6 +121,7 @@ statements!(
     find_append_many,
     forget_checkpoint,
     head,
+    lineage,
     list_streams,
     opening,
     prune_snapshots,

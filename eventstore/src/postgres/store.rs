@@ -219,7 +219,8 @@ impl PostgresStore {
         fence_blockers::fence_blockers(&self.0.session).await
     }
 
-    /// Returns which log this is.
+    /// Returns which log this was when the store was opened. A repair makes another one of it; checkpoints are claimed
+    /// on the one it is then.
     pub fn lineage(&self) -> Lineage {
         self.0.lineage
     }

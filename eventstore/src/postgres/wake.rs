@@ -26,7 +26,7 @@ use crate::telemetry::{PAUSES, Pause, SendOutcome, WAKEUPS_ASKED, WAKEUPS_COALES
 const LAST_WAKE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many times as long as sending took the next wake-up waits, if that is longer than the window: so sending
-/// takes a fifth of the time at most.
+/// takes a fifth of the time, as long as that wait is not cut off at [`REST_MAX`].
 const REST: u32 = 4;
 
 /// The longest such wait, in windows.

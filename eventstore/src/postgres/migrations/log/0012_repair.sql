@@ -137,21 +137,28 @@ $$;
 -- Makes the log sound again, and another one: it gets a new lineage, by which checkpoints elsewhere notice. Checkpoints
 -- in this database go on where the event stands that they name.
 --
--- For the owner of the log, in a transaction of its own; appends wait meanwhile.
+-- For the owner of the log, in a transaction of its own; appends wait meanwhile, and so does another repair.
 --
 -- out  done  what was done, a line each
+-- raises  LG006 where one snapshot would hide what others did before the lock was had
 create function annals.repair_log() returns table (done text)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    before    constant uuid := (select l.lineage from annals.lineage as l order by l.since desc limit 1);
+    before    uuid;
     after     uuid;
     furthest  bigint;
     numbers   record;
     adopted   bigint;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'the log cannot be repaired in %', current_setting('transaction_isolation')
+            using errcode = 'LG006', hint = 'repair it in a READ COMMITTED transaction, or outside of any';
+    end if;
     lock table annals.streams in exclusive mode;
+    -- Now that no other repair can come between.
+    before := (select l.lineage from annals.lineage as l order by l.since desc limit 1);
     select greatest(0, (select max(e.position) from annals.events as e), (select max(s.position) from annals.scrubbed as s))
     into furthest;
     if coalesce(pg_sequence_last_value('annals.events_position_seq'), 0) < furthest then
