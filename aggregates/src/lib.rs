@@ -8,6 +8,8 @@
 //! - [`Handles`] keep aggregates in memory and batch the commands that meet at one of them.
 //! - [`Together`] carries out commands to several aggregates in one transaction; [`fold_streams`] folds several
 //!   streams on demand.
+//! - [`service`] takes commands in as a `tower::Service`: limits, deadlines, a circuit breaker, one effect per command id.
+//! - [`telemetry`] lists the metrics and the span of it.
 //! - [`test_kit`] reads like the rule it tests: given events, when a command, then events.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
@@ -23,7 +25,9 @@ mod fold;
 mod handle;
 mod loaded;
 mod repository;
+pub mod service;
 mod snapshots;
+pub mod telemetry;
 pub mod test_kit;
 mod together;
 

@@ -113,7 +113,20 @@ impl<A: Aggregate, S: EventStore> Handles<A, S> {
         context: &Context,
         options: ExecuteOptions,
     ) -> Result<Executed<A>, HandleError<A::Refusal>> {
-        self.send(id, command, context, options, WhenFull::Wait).await
+        self.execute_told(id, command, context, options, || ()).await
+    }
+
+    /// As [`Handles::execute_with`]; tells when the command has its place in the mailbox, from where on it is
+    /// carried out even if the caller goes away.
+    pub(crate) async fn execute_told(
+        &self,
+        id: &A::Id,
+        command: A::Command,
+        context: &Context,
+        options: ExecuteOptions,
+        taken: impl FnOnce() + Send,
+    ) -> Result<Executed<A>, HandleError<A::Refusal>> {
+        self.send(id, command, context, options, WhenFull::Wait, taken).await
     }
 
     /// Sends a command to an aggregate and waits for the answer; is refused where the mailbox is full.
@@ -142,7 +155,7 @@ impl<A: Aggregate, S: EventStore> Handles<A, S> {
         context: &Context,
         options: ExecuteOptions,
     ) -> Result<Executed<A>, HandleError<A::Refusal>> {
-        self.send(id, command, context, options, WhenFull::Refuse).await
+        self.send(id, command, context, options, WhenFull::Refuse, || ()).await
     }
 
     /// Lets no more commands in, and waits until those that arrived are carried out and answered.
@@ -163,6 +176,7 @@ impl<A: Aggregate, S: EventStore> Handles<A, S> {
         context: &Context,
         options: ExecuteOptions,
         when_full: WhenFull,
+        taken: impl FnOnce() + Send,
     ) -> Result<Executed<A>, HandleError<A::Refusal>> {
         let stream =
             A::stream_name(id).map_err(LoadError::from).map_err(Fault::from).map_err(ExecuteError::from)?;
@@ -175,6 +189,7 @@ impl<A: Aggregate, S: EventStore> Handles<A, S> {
                 Some(returned) => envelope = returned,
             }
         }
+        taken();
         answered.await.unwrap_or(Err(HandleError::Lost { stream }))
     }
 

@@ -2,7 +2,7 @@
 
 use metrics::{KeyName, with_recorder};
 
-use super::metric::MetricKind;
+use super::metric::{Metric, MetricKind};
 use super::table::metrics;
 
 /// Tells the installed recorder what each metric of the log means. Call it once, after the recorder was installed;
@@ -15,8 +15,13 @@ use super::table::metrics;
 /// annals_eventstore::telemetry::describe_metrics();
 /// ```
 pub fn describe_metrics() {
+    describe(metrics());
+}
+
+/// Tells the installed recorder what these metrics mean.
+pub fn describe(metrics: impl IntoIterator<Item = Metric>) {
     with_recorder(|recorder| {
-        for metric in metrics() {
+        for metric in metrics {
             let name = KeyName::from_const_str(metric.name);
             let (unit, description) = (Some(metric.unit.of_the_facade()), metric.description.into());
             match metric.kind {

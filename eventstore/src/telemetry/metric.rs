@@ -2,7 +2,7 @@
 
 use metrics::Unit;
 
-/// One metric of the log.
+/// One metric of the log, or of what stands on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metric {
@@ -16,6 +16,19 @@ pub struct Metric {
     pub labels: &'static [Label],
     /// What it says, in a sentence.
     pub description: &'static str,
+}
+
+impl Metric {
+    /// Makes a row of a table of metrics, for a crate that stands on the log and tells about itself in the same way.
+    pub const fn new(
+        name: &'static str,
+        kind: MetricKind,
+        unit: MetricUnit,
+        labels: &'static [Label],
+        description: &'static str,
+    ) -> Self {
+        Self { name, kind, unit, labels, description }
+    }
 }
 
 /// How the values of a metric add up.

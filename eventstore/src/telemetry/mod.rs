@@ -15,7 +15,7 @@ mod metric;
 mod spans;
 mod table;
 
-pub use describe::describe_metrics;
+pub use describe::{describe, describe_metrics};
 pub(crate) use instrument::Stopwatch;
 pub(crate) use label::{
     Ambiguity, AppendOutcome, AppendScope, BatchOutcome, Checkout, ConnectOutcome, FallBack, Holder, Look,

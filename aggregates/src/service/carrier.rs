@@ -1,0 +1,74 @@
+//! Who carries commands out: the repository, or the handles to aggregates in memory.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use annals_eventstore::EventStore;
+use tower::Service;
+
+use super::idempotency::Keyed;
+use crate::aggregate::Aggregate;
+use crate::executed::Executed;
+use crate::handle::{HandleError, Handles};
+use crate::repository::Repository;
+
+/// What an aggregate answers.
+type Answer<A> = Result<Executed<A>, HandleError<<A as Aggregate>::Refusal>>;
+
+/// Someone who carries out commands to the aggregates of one type.
+pub trait CarriesOut<A: Aggregate>: Clone + Send + Sync + 'static {
+    /// Carries a command out.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError`].
+    fn carry_out(&self, keyed: Keyed<A>) -> impl Future<Output = Answer<A>> + Send;
+
+    /// Ends what goes on without a caller: what waits in mailboxes, snapshots that are due.
+    fn finish(&self) -> impl Future<Output = ()> + Send;
+}
+
+impl<A: Aggregate, S: EventStore> CarriesOut<A> for Repository<A, S> {
+    async fn carry_out(&self, keyed: Keyed<A>) -> Answer<A> {
+        keyed.progress().begin();
+        let Keyed { command, options } = keyed;
+        Ok(self.execute_with(&command.aggregate, command.command, &command.context, options).await?)
+    }
+
+    async fn finish(&self) {
+        self.flush_snapshots().await;
+    }
+}
+
+impl<A: Aggregate, S: EventStore> CarriesOut<A> for Handles<A, S> {
+    async fn carry_out(&self, keyed: Keyed<A>) -> Answer<A> {
+        let progress = keyed.progress().clone();
+        let Keyed { command, options } = keyed;
+        let taken = move || progress.begin();
+        self.execute_told(&command.aggregate, command.command, &command.context, options, taken).await
+    }
+
+    async fn finish(&self) {
+        self.shut_down().await;
+    }
+}
+
+/// The innermost service: always ready, since mailboxes and pools have their own bounds.
+#[derive(Debug, Clone)]
+pub(super) struct Carrying<C>(pub(super) C);
+
+impl<A: Aggregate, C: CarriesOut<A>> Service<Keyed<A>> for Carrying<C> {
+    type Response = Executed<A>;
+    type Error = HandleError<A::Refusal>;
+    type Future = Pin<Box<dyn Future<Output = Answer<A>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, keyed: Keyed<A>) -> Self::Future {
+        let carrier = self.0.clone();
+        Box::pin(async move { carrier.carry_out(keyed).await })
+    }
+}

@@ -1,0 +1,27 @@
+//! What a deadline that passed means.
+
+use crate::service::command::CommandId;
+
+/// The deadline of a command passed before it was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeadlineError {
+    /// It had not begun; nothing was written, and nothing will be. Send it again.
+    #[error(
+        "command {command_id} had not begun when its deadline passed, nothing was written: send it again"
+    )]
+    NotBegun {
+        /// The command.
+        command_id: CommandId,
+    },
+    /// It had begun: its events may be there, or may yet come. Send it again with the same command id: what was done is
+    /// not done twice, and the answer tells what became of it.
+    #[error(
+        "command {command_id} was not answered by its deadline and may have an effect: \
+         send it again with the same command id"
+    )]
+    EffectUnknown {
+        /// The command.
+        command_id: CommandId,
+    },
+}

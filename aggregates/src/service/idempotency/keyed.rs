@@ -1,0 +1,55 @@
+//! A command under its key.
+
+use annals_eventstore::Fingerprint;
+
+use crate::aggregate::Aggregate;
+use crate::context::Context;
+use crate::repository::ExecuteOptions;
+use crate::service::command::{Command, CommandId, Progress};
+
+/// A command under the key that makes it safe to repeat; only [`super::Idempotency`] makes one.
+#[derive(Debug)]
+pub struct Keyed<A: Aggregate> {
+    pub(in crate::service) command: Command<A>,
+    pub(in crate::service) options: ExecuteOptions,
+}
+
+impl<A: Aggregate> Keyed<A> {
+    /// Puts a command under its key. It is the cause of its events, unless its context knows another.
+    pub(super) fn new(mut command: Command<A>, attempts: u32) -> Self {
+        let fingerprint = command.fingerprint.unwrap_or_else(|| {
+            let (category, aggregate, name) = (A::CATEGORY, &command.aggregate, command.name);
+            Fingerprint::of(format!("command {name} to {category}-{aggregate}"))
+        });
+        if command.context.metadata().causation_id.is_none() {
+            command.context = command.context.caused_by(command.command_id.key().as_uuid());
+        }
+        let options =
+            ExecuteOptions { key: Some(command.command_id.key()), fingerprint: Some(fingerprint), attempts };
+        Self { command, options }
+    }
+
+    /// Returns the id of the aggregate.
+    pub fn aggregate(&self) -> &A::Id {
+        &self.command.aggregate
+    }
+
+    /// Returns the id of the command.
+    pub fn command_id(&self) -> CommandId {
+        self.command.command_id
+    }
+
+    /// Returns the context of the decision.
+    pub fn context(&self) -> &Context {
+        &self.command.context
+    }
+
+    /// Returns key, fingerprint and attempts.
+    pub fn options(&self) -> ExecuteOptions {
+        self.options
+    }
+
+    pub(in crate::service) fn progress(&self) -> &Progress {
+        &self.command.progress
+    }
+}
