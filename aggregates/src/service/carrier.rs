@@ -31,8 +31,8 @@ pub trait CarriesOut<A: Aggregate>: Clone + Send + Sync + 'static {
 
 impl<A: Aggregate, S: EventStore> CarriesOut<A> for Repository<A, S> {
     async fn carry_out(&self, keyed: Keyed<A>) -> Answer<A> {
-        keyed.progress().begin();
-        let Keyed { command, options } = keyed;
+        keyed.begin();
+        let (command, options) = keyed.into_parts();
         Ok(self.execute_with(&command.aggregate, command.command, &command.context, options).await?)
     }
 
@@ -44,7 +44,7 @@ impl<A: Aggregate, S: EventStore> CarriesOut<A> for Repository<A, S> {
 impl<A: Aggregate, S: EventStore> CarriesOut<A> for Handles<A, S> {
     async fn carry_out(&self, keyed: Keyed<A>) -> Answer<A> {
         let progress = keyed.progress().clone();
-        let Keyed { command, options } = keyed;
+        let (command, options) = keyed.into_parts();
         let taken = move || progress.begin();
         self.execute_told(&command.aggregate, command.command, &command.context, options, taken).await
     }

@@ -12,6 +12,7 @@ mod outcome;
 mod outcome_unknown;
 mod replay;
 mod scripted_store;
+mod service;
 mod snapshot;
 mod test_kit;
 mod together;

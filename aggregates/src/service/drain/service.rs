@@ -25,9 +25,9 @@ where
     type Future = DrainFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // Who waits for a place learns here that none will come.
+        // Ready to refuse: whoever waits for a place has to learn that none will come, and is counted when it calls.
         if self.tracker.is_closed() {
-            return Poll::Ready(Err(DrainError.into()));
+            return Poll::Ready(Ok(()));
         }
         self.inner.poll_ready(context)
     }

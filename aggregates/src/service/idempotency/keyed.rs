@@ -10,8 +10,8 @@ use crate::service::command::{Command, CommandId, Progress};
 /// A command under the key that makes it safe to repeat; only [`super::Idempotency`] makes one.
 #[derive(Debug)]
 pub struct Keyed<A: Aggregate> {
-    pub(in crate::service) command: Command<A>,
-    pub(in crate::service) options: ExecuteOptions,
+    command: Command<A>,
+    options: ExecuteOptions,
 }
 
 impl<A: Aggregate> Keyed<A> {
@@ -47,6 +47,17 @@ impl<A: Aggregate> Keyed<A> {
     /// Returns key, fingerprint and attempts.
     pub fn options(&self) -> ExecuteOptions {
         self.options
+    }
+
+    /// Tells that from now on the command may have an effect. Whoever carries it out says so before the first step
+    /// that may outlive a caller who goes away.
+    pub fn begin(&self) {
+        self.command.progress.begin();
+    }
+
+    /// Returns the command, and under which options it is executed.
+    pub fn into_parts(self) -> (Command<A>, ExecuteOptions) {
+        (self.command, self.options)
     }
 
     pub(in crate::service) fn progress(&self) -> &Progress {
