@@ -1,4 +1,5 @@
-//! The order of the layers, each pair by what would go wrong the other way round.
+//! The order of the layers, each pair by what would go wrong the other way round. (Between shedding and the breaker that is
+//! nothing: what is shed says nothing about the log.)
 
 use std::time::Duration;
 
@@ -25,21 +26,15 @@ async fn the_end_comes_before_shedding_so_that_nobody_is_told_to_come_again() {
     stub.until_waiting(1).await;
     let full = service.execute(command()).await;
 
-    let (_, refused) = tokio::join!(
-        async {
-            tokio::task::yield_now().await;
-            stub.let_go(1);
-            service.shut_down().await;
-        },
-        async {
-            loop {
-                match service.execute(command()).await {
-                    Err(CommandError::Shed(_)) => tokio::task::yield_now().await,
-                    other => return other,
-                }
-            }
-        }
-    );
+    let mut ending = Box::pin(service.shut_down());
+    tokio::select! {
+        biased;
+        () = &mut ending => panic!("a command is under way"),
+        () = tokio::task::yield_now() => {}
+    }
+    let refused = service.execute(command()).await;
+    stub.let_go(1);
+    ending.await;
 
     assert!(matches!(full, Err(CommandError::Shed(_))), "{full:?}");
     assert!(matches!(refused, Err(CommandError::ShutDown(_))), "{refused:?}");
@@ -47,7 +42,7 @@ async fn the_end_comes_before_shedding_so_that_nobody_is_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn shedding_comes_before_the_breaker_which_learns_nothing_from_it() {
+async fn the_breaker_learns_nothing_from_what_is_shed() {
     let stub = Stub::with([Does::Answers(unreachable()), Does::Waits(unreachable())]);
     let service = stub.service(CommandServiceOptions { deadline: None, ..options() });
     service.execute(command()).await.expect_err("the log is not reached");
