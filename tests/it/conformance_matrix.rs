@@ -17,9 +17,9 @@ use crate::support::FOLDER;
 /// Which servers the matrix has to have a column of.
 const SERVERS: &str = "ANNALS_CONFORMANCE_SERVERS";
 
-/// The promises about the log and its subscriptions, by number.
-const PROMISED: [std::ops::RangeInclusive<u16>; 7] =
-    [1..=27, 29..=46, 47..=51, 54..=55, 57..=61, 62..=63, 66..=72];
+/// The promises about the log, its subscriptions and commands, by number.
+const PROMISED: [std::ops::RangeInclusive<u16>; 8] =
+    [1..=27, 29..=46, 47..=51, 54..=55, 57..=61, 62..=63, 66..=72, 88..=88];
 
 /// A promise that a test beside the suite holds for the store in PostgreSQL.
 struct Beside {
@@ -58,6 +58,8 @@ const BESIDE: &[Beside] = &[
     beside(70, "wakeup_network::a_connection_that_falls_silent_without_closing_is_noticed_and_replaced", NO_OTHER_PROCESS),
     beside(71, "wakeup_network::ten_thousand_notifications_cost_a_reader_far_fewer_looks_and_no_event", NO_OTHER_PROCESS),
     beside(72, "wakeup_network::notifications_of_another_log_wake_nobody", NO_OTHER_PROCESS),
+    beside(88, "command_service::once::a_command_whose_process_crashes_at_any_step_is_carried_out_once", NO_CONNECTION),
+    beside(88, "command_service::once::sixty_four_duplicates_at_once_from_two_processes_have_one_effect", "a log in memory has one process"),
 ];
 
 /// Promises that nothing holds yet, each with what is missing. It goes from here when it gets its case or its test.

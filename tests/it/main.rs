@@ -14,6 +14,7 @@ mod append_one_event;
 mod append_unique_ids;
 mod architecture;
 mod checkup;
+mod command_service;
 mod conformance_matrix;
 mod conformance_memory;
 mod conformance_notices_broken_readers;

@@ -77,6 +77,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
 /// The modules of the aggregates, from the bottom: what a domain is written in, what comes of it, and what
 /// carries it out.
 const AGGREGATES: &[(&str, &[&str])] = &[
+    ("telemetry", &["telemetry"]),
     (
         "value types",
         &["aggregate", "baseline", "context", "deciding", "error", "events", "executed", "loaded"],
@@ -84,6 +85,7 @@ const AGGREGATES: &[(&str, &[&str])] = &[
     ("the test kit", &["test_kit"]),
     ("the repository", &["fold", "repository"]),
     ("those who stand on the repository", &["cache", "handle", "snapshots", "together"]),
+    ("the command service", &["service"]),
 ];
 
 fn root() -> &'static Path {

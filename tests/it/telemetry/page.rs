@@ -4,8 +4,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use annals::aggregates;
 use annals_devdb::TestResult;
-use annals_eventstore::telemetry::{metrics, spans};
+use annals_eventstore::telemetry::{self, Label, Metric, Span};
+
+/// The metrics of the log, and of commands.
+fn metrics() -> Vec<Metric> {
+    telemetry::metrics().into_iter().chain(aggregates::telemetry::metrics()).collect()
+}
+
+/// The spans of the log, and of commands.
+fn spans() -> Vec<&'static Span> {
+    telemetry::spans().iter().chain(aggregates::telemetry::spans()).collect()
+}
 
 fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
@@ -22,12 +33,12 @@ fn rows_of_the_code() -> Vec<String> {
     });
     let label_rows = metrics().into_iter().flat_map(|metric| {
         let named = metric.labels.iter().filter(|label| !label.values.is_empty());
-        let row = move |label: &annals_eventstore::telemetry::Label| {
+        let row = move |label: &Label| {
             format!("| `{}` | `{}` | {} |", metric.name, label.name, quoted(label.values.iter().copied()))
         };
         named.map(row).collect::<Vec<_>>()
     });
-    let span_rows = spans().iter().map(|span| {
+    let span_rows = spans().into_iter().map(|span| {
         format!("| `{}` | {} | {} |", span.name, quoted(span.fields.iter().copied()), span.description)
     });
     metric_rows.chain(label_rows).chain(span_rows).collect()

@@ -53,8 +53,8 @@ impl Cut {
 /// What the connections share.
 #[derive(Debug, Default)]
 struct Plan {
-    /// What happens to the next statements; those beyond it pass.
-    cuts: Mutex<VecDeque<Cut>>,
+    /// What happens to the next statements, if anything; those beyond it pass.
+    cuts: Mutex<VecDeque<Option<Cut>>>,
     /// How many statements a client wanted to execute.
     statements: watch::Sender<usize>,
     /// How often connections were to be cut at once.
@@ -89,7 +89,18 @@ impl Cutter {
 
     /// Cuts the connections of the next statements, one after the other.
     pub(crate) fn cut_next(&self, cuts: impl IntoIterator<Item = Cut>) {
-        self.plan.cuts.lock().expect("no panic holds the plan").extend(cuts);
+        self.plan.cuts.lock().expect("no panic holds the plan").extend(cuts.into_iter().map(Some));
+    }
+
+    /// Lets so many of the next statements pass, before those that are cut after this.
+    pub(crate) fn let_pass(&self, statements: usize) {
+        let mut cuts = self.plan.cuts.lock().expect("no panic holds the plan");
+        cuts.extend(std::iter::repeat_n(None, statements));
+    }
+
+    /// Cuts nothing any more.
+    pub(crate) fn heal(&self) {
+        self.plan.cuts.lock().expect("no panic holds the plan").clear();
     }
 
     /// Cuts the connections that wait for it.

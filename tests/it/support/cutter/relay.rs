@@ -40,7 +40,7 @@ async fn questions(
     loop {
         let letter = message::read(&mut client, &mut bytes).await?;
         if letter == EXECUTE {
-            let next = plan.cuts.lock().expect("no panic holds the plan").pop_front();
+            let next = plan.cuts.lock().expect("no panic holds the plan").pop_front().flatten();
             *cut.lock().expect("no panic holds the cut") = next;
             plan.statements.send_modify(|statements| *statements += 1);
         }
