@@ -13,7 +13,7 @@ const AT_ONCE: u32 = 8;
 
 fn options(failures_in_a_row: usize, open_for: Duration, attempts: u32) -> CommandServiceOptions {
     let breaker = Some(BreakerOptions { failures_in_a_row, open_for, probes: 1 });
-    CommandServiceOptions { breaker, attempts, ..CommandServiceOptions::default() }
+    CommandServiceOptions { breaker, attempts, deadline: None, ..CommandServiceOptions::default() }
 }
 
 fn is_breaker(told: &Told) -> bool {

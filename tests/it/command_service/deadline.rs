@@ -6,7 +6,7 @@ use annals::aggregates::Executed;
 use annals::aggregates::service::{CommandError, CommandService, CommandServiceOptions, DeadlineError};
 use annals_devdb::TestResult;
 
-use super::{count, events, handles, opened};
+use super::{count, events, handles, opened, service};
 use crate::support::{Proxy, TestDb};
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn a_command_that_outlives_its_deadline_and_is_sent_again_has_one_effect()
     let store = opened(proxy.url()).await?;
     let options =
         CommandServiceOptions { deadline: Some(Duration::from_secs(2)), ..CommandServiceOptions::default() };
-    let unhurried = CommandService::new(handles(&store), CommandServiceOptions::default())?;
+    let unhurried = service(handles(&store))?;
     let hurried = CommandService::new(handles(&store), options)?;
     // In memory, so that the next statement is the append.
     hurried.execute(count(1, 1, "first")).await?;

@@ -18,8 +18,10 @@ use crate::support::{Counter, Full, TestDb};
 
 type Told = Result<Executed<Counter>, CommandError<Full>>;
 
+/// A service that waits as long as it takes: the machine that tests may be slow.
 fn service(carrier: impl CarriesOut<Counter>) -> Result<CommandService<Counter>, TestFailure> {
-    Ok(CommandService::new(carrier, CommandServiceOptions::default())?)
+    let options = CommandServiceOptions { deadline: None, ..CommandServiceOptions::default() };
+    Ok(CommandService::new(carrier, options)?)
 }
 
 /// Counters that are loaded for each command.

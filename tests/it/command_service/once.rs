@@ -1,13 +1,13 @@
 //! A command under its id has one effect: sent by many at once, by another process, behind a snapshot, and after a
 //! crash at any step.
 
-use annals::aggregates::service::CommandService;
-use annals::aggregates::{Executed, SnapshotPolicy};
+use annals::aggregates::service::{CarriesOut, CommandService, CommandServiceOptions, Keyed};
+use annals::aggregates::{ExecuteOptions, Executed, HandleError, Repository, SnapshotPolicy};
 use annals::eventstore::PostgresStore;
 use annals_devdb::{TestFailure, TestResult};
 
 use super::{count, events, handles, opened, repository, service};
-use crate::support::{Counter, Cut, Cutter, TestDb};
+use crate::support::{Counter, Cut, Cutter, Full, TestDb};
 
 /// More statements than a command takes, repetitions included.
 const ALL_THAT_FOLLOW: usize = 100;
@@ -16,23 +16,27 @@ const ALL_THAT_FOLLOW: usize = 100;
 /// reads its events and looks up its key, and appends; handles read its events and append.
 const STATEMENTS: [(bool, usize); 2] = [(false, 3), (true, 2)];
 
-/// Sends one command 64 times at once through two services.
-async fn sixty_four(db: &TestDb, counter: u32, services: [CommandService<Counter>; 2]) -> TestResult {
+/// Sends one command 64 times at once through two services; returns how many calls applied it, and its events.
+async fn sixty_four(
+    db: &TestDb,
+    counter: u32,
+    services: [CommandService<Counter>; 2],
+) -> Result<(usize, i64), TestFailure> {
     let duplicates: Vec<_> = (0..64)
         .map(|n| {
             let service = services[n % 2].clone();
-            tokio::spawn(async move { service.execute(count(counter, 7, &format!("once {counter}"))).await })
+            tokio::spawn(async move { service.execute(count(counter, 1, &format!("once {counter}"))).await })
         })
         .collect();
     let mut applied = 0;
     for duplicate in duplicates {
-        let executed = duplicate.await??;
-        applied += usize::from(matches!(executed, Executed::Applied { .. }));
-        assert!(executed.receipt().is_some_and(|receipt| receipt.from_version.get() == 1), "{executed:?}");
+        match duplicate.await?? {
+            Executed::Applied { .. } => applied += 1,
+            Executed::AlreadyApplied(receipt) => assert_eq!(receipt.from_version.get(), 1),
+            other => panic!("{other:?}"),
+        }
     }
-
-    assert_eq!((applied, events(db, counter).await?), (1, 1));
-    Ok(())
+    Ok((applied, events(db, counter).await?))
 }
 
 #[tokio::test]
@@ -41,9 +45,38 @@ async fn sixty_four_duplicates_at_once_from_two_processes_have_one_effect() -> T
     let stores = [opened(db.url()).await?, opened(db.url()).await?];
 
     let [one, other] = &stores;
-    sixty_four(&db, 1, [service(repository(one))?, service(repository(other))?]).await?;
-    sixty_four(&db, 2, [service(handles(one))?, service(handles(other))?]).await?;
-    sixty_four(&db, 3, [service(repository(one))?, service(handles(other))?]).await
+    let repositories = sixty_four(&db, 1, [service(repository(one))?, service(repository(other))?]).await?;
+    let in_memory = sixty_four(&db, 2, [service(handles(one))?, service(handles(other))?]).await?;
+    let mixed = sixty_four(&db, 3, [service(repository(one))?, service(handles(other))?]).await?;
+
+    assert_eq!([repositories, in_memory, mixed], [(1, 1); 3]);
+    Ok(())
+}
+
+/// Carries commands out and forgets their ids.
+#[derive(Debug, Clone)]
+struct WithoutIds(Repository<Counter, PostgresStore>);
+
+impl CarriesOut<Counter> for WithoutIds {
+    async fn carry_out(&self, keyed: Keyed<Counter>) -> Result<Executed<Counter>, HandleError<Full>> {
+        keyed.begin();
+        let (command, options) = keyed.into_parts();
+        let options = ExecuteOptions { key: None, attempts: 1000, ..options };
+        Ok(self.0.execute_with(&command.aggregate, command.command, &command.context, options).await?)
+    }
+
+    async fn finish(&self) {}
+}
+
+#[tokio::test]
+async fn someone_who_forgets_the_ids_of_commands_is_noticed() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let forgetful = service(WithoutIds(repository(&db.store())))?;
+
+    let (applied, stored) = sixty_four(&db, 1, [forgetful.clone(), forgetful]).await?;
+
+    assert_eq!((applied, stored), (64, 64), "each duplicate has its effect");
+    Ok(())
 }
 
 #[tokio::test]
@@ -76,7 +109,12 @@ async fn crash_and_repeat(
     let cut_off = opened(cutter.url()).await?;
     cutter.let_pass(step);
     cutter.cut_next([cut; ALL_THAT_FOLLOW]);
-    let crashing = if in_memory { service(handles(&cut_off))? } else { service(repository(&cut_off))? };
+    // It gives up by its deadline, at the latest.
+    let options = CommandServiceOptions::default();
+    let crashing = match in_memory {
+        true => CommandService::new(handles(&cut_off), options)?,
+        false => CommandService::new(repository(&cut_off), options)?,
+    };
     let error = crashing.execute(count(counter, 60, id)).await.expect_err(id);
     let left = events(db, counter).await?;
     assert!(error.is_transient(), "{told}: {error}");

@@ -10,7 +10,11 @@ use crate::support::{TestDb, until_waiting};
 #[tokio::test]
 async fn what_is_shed_at_the_limit_has_written_nothing_and_what_was_let_in_has() -> TestResult {
     let db = TestDb::fresh().await?;
-    let options = CommandServiceOptions { concurrent_commands: Some(4), ..CommandServiceOptions::default() };
+    let options = CommandServiceOptions {
+        concurrent_commands: Some(4),
+        deadline: None,
+        ..CommandServiceOptions::default()
+    };
     let service = CommandService::new(repository(&db.store()), options)?;
     let (mut holder, observer) = (db.connect().await?, db.connect().await?);
     let transaction = holder.transaction().await?;
