@@ -34,7 +34,7 @@ async fn hundreds_of_conflicts_and_refusals_do_not_open_it() -> TestResult {
                 Ok(_) => {}
                 Err(error) if error.refusal().is_some() => refusals += 1,
                 Err(CommandError::Handle(HandleError::Execute(ExecuteError::Conflict { .. }))) => {
-                    conflicts += 1
+                    conflicts += 1;
                 }
                 Err(other) => panic!("{other}"),
             }
