@@ -1,7 +1,7 @@
-//! Makes a data folder with `initdb`.
+//! Makes a data folder, with `initdb` unless told otherwise.
 //!
 //! Guarantees
-//! - the folder appears complete or not at all: a killed `initdb` leaves only a folder that the next one removes.
+//! - the folder appears complete or not at all: a killed program leaves only a folder that the next one removes.
 
 use std::{fs, path::Path};
 
@@ -23,6 +23,41 @@ pub(crate) fn initialize(
     profile: Profile,
     launch: &Launch,
 ) -> Result<(), StartError> {
+    initialized(home, |draft| {
+        let program = binaries.folder().join("initdb");
+        let mut initdb = launch.command(&program);
+        initdb.arg("-D").arg(draft).args([
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-A",
+            "trust",
+            "-U",
+            USER,
+            "--no-instructions",
+        ]);
+        if profile == Profile::Test {
+            initdb.arg("--no-sync");
+        }
+        let output = initdb.output().map_err(|source| StartError::Program { program, source })?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = [output.stdout, output.stderr].concat();
+        let output = last_lines(&String::from_utf8_lossy(&said), LINES_MAX);
+        Err(StartError::Initdb { folder: home.folder().to_owned(), output })
+    })
+}
+
+/// Lets a program fill the data folder of a home if it has none. The caller holds the home's lock.
+///
+/// # Errors
+///
+/// What the program says, or [`StartError::Folder`].
+pub(crate) fn initialized(
+    home: &Home,
+    fill: impl FnOnce(&Path) -> Result<(), StartError>,
+) -> Result<(), StartError> {
     if home.data().join("PG_VERSION").is_file() {
         return Ok(());
     }
@@ -30,29 +65,9 @@ pub(crate) fn initialize(
     let draft = home.unfinished();
     remove(&draft)?;
     remove(&home.data())?;
-    let program = binaries.folder().join("initdb");
-    let mut initdb = launch.command(&program);
-    initdb.arg("-D").arg(&draft).args([
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "-A",
-        "trust",
-        "-U",
-        USER,
-        "--no-instructions",
-    ]);
-    if profile == Profile::Test {
-        initdb.arg("--no-sync");
-    }
-    let output = initdb.output().map_err(|source| StartError::Program { program, source })?;
-    if !output.status.success() {
+    if let Err(error) = fill(&draft) {
         remove(&draft)?;
-        let said = [output.stdout, output.stderr].concat();
-        return Err(StartError::Initdb {
-            folder: home.folder().to_owned(),
-            output: last_lines(&String::from_utf8_lossy(&said), LINES_MAX),
-        });
+        return Err(error);
     }
     fs::rename(&draft, home.data()).map_err(|source| StartError::Folder { path: home.data(), source })
 }

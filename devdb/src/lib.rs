@@ -70,6 +70,7 @@ mod search;
 mod server;
 mod shared;
 mod sql;
+mod standby;
 mod start;
 mod start_error;
 mod status;

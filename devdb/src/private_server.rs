@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use crate::{
     base, binaries::Binaries, cluster, environment::Environment, guard::Guard, home::Home, launch::Launch,
-    lock, postmaster, process::Signal, profile::Profile, search, server::Server, start,
+    lock, postmaster, process::Signal, profile::Profile, search, server::Server, standby, start,
     start_error::StartError, stop_error::StopError,
 };
 
@@ -87,6 +87,26 @@ impl PrivateServer {
     /// Replaces the settings; they count from the next [`start`](PrivateServer::start).
     pub fn configure(&mut self, settings: &[(&str, &str)]) {
         self.settings = owned(settings);
+    }
+
+    /// Starts a hot standby of this server in another folder: a base backup that follows it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::shared`]; [`StartError::BaseBackup`] with what the program printed.
+    pub async fn standby(&self, folder: impl Into<PathBuf>) -> Result<PrivateServer, StartError> {
+        let (folder, profile, settings) = (folder.into(), self.profile, self.settings.clone());
+        let (binaries, primary) = (self.binaries.clone(), self.url("postgres"));
+        tokio::task::spawn_blocking(move || {
+            let launch = Launch::of_this_process()?;
+            let home = Home::at(std::path::absolute(&folder).unwrap_or(folder));
+            home.prepare(launch)?;
+            standby::copy(&home, &binaries, &primary, launch)?;
+            let server = start_again(profile, &home, &binaries, &settings)?;
+            let guard = server.pid().and_then(Guard::over);
+            Ok(PrivateServer { server, home, profile, binaries, settings, guard })
+        })
+        .await?
     }
 
     /// Starts the server again after [`stop`](PrivateServer::stop) or [`kill`](PrivateServer::kill).

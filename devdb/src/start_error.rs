@@ -112,6 +112,14 @@ pub enum StartError {
         /// The last lines that it printed.
         output: String,
     },
+    /// `pg_basebackup` failed; nothing is left behind.
+    #[error("pg_basebackup into {folder} failed:\n{output}")]
+    BaseBackup {
+        /// Where the data folder was to be made.
+        folder: PathBuf,
+        /// The last lines that it printed.
+        output: String,
+    },
     /// The server ended, or did not take connections in time. Read the lines, then `annals dev reset` or repair.
     #[error("PostgreSQL {outcome}; the end of {log}:\n{lines}")]
     NotReady {

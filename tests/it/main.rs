@@ -38,6 +38,7 @@ mod roles;
 mod settled_over_a_crash;
 mod slot_crash;
 mod sql_api;
+mod standby;
 mod statements;
 mod stress;
 mod subscription;

@@ -36,6 +36,10 @@ pub struct StoreConfig {
     /// How long after a wake-up the next one waits, so that many appends share one; 2 ms by default. While the
     /// server is slow to take them it is longer, ten times as long at most.
     pub notify_window: Duration,
+    /// How often to publish the settled head for readers on standbys, while the log grows: 100 ms by default, `None` for
+    /// never. It costs the server a look and, where nobody was faster, one row that is updated in place; a standby
+    /// shows events that much later.
+    pub publish_head: Option<Duration>,
     /// How long an open append may hold this process's readers back before a warning names it, once; 5 s by default.
     /// While readers are held back at one place, the server is asked five times within it who does so, once a second
     /// at most.
@@ -63,6 +67,7 @@ impl StoreConfig {
             notify: true,
             heartbeat: Duration::from_secs(10),
             notify_window: Duration::from_millis(2),
+            publish_head: Some(Duration::from_millis(100)),
             held_back_warning: Duration::from_secs(5),
             idle_in_transaction_timeout: Some(Duration::from_secs(60)),
         }
@@ -77,6 +82,10 @@ impl StoreConfig {
         let faults: Vec<&'static str> = [
             (self.pool.max_size == 0, "pool.max_size is 0: nothing could be asked"),
             (self.poll_interval.is_zero(), "poll_interval is 0: readers would never rest"),
+            (
+                self.publish_head.is_some_and(|interval| interval.is_zero()),
+                "publish_head is 0: publishing would never rest; say None for never",
+            ),
             (self.heartbeat.is_zero(), "heartbeat is 0: the listener would never rest"),
             (
                 self.idle_in_transaction_timeout.is_some_and(|limit| limit.as_millis() == 0),

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client};
 use tracing::debug;
 use uuid::Uuid;
@@ -177,6 +178,14 @@ pub enum ListenError {
 }
 
 impl ListenError {
+    /// True where the server is a hot standby, on which nobody can LISTEN.
+    pub(super) fn is_standby(&self) -> bool {
+        match self {
+            Self::Server(error) => error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION),
+            _ => false,
+        }
+    }
+
     /// True where a connection was refused or the server itself said no: the one that listens may be well.
     fn is_answer(&self) -> bool {
         match self {

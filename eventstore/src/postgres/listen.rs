@@ -11,6 +11,7 @@
 //! ```text
 //! connecting -> tested -> listening <-> mute (the server takes no NOTIFY)
 //!                      -> deaf (a pause)
+//!            -> standby (a pause)
 //! all of them -> connecting …
 //! ```
 //!
@@ -36,8 +37,11 @@ use crate::wakeup::WakeupSource;
 /// The longest pause between two attempts to connect.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// How long notifications that do not arrive are given up for.
+/// How long LISTEN is given up for where the server refuses it or notifications do not arrive.
 const DEAF_PAUSE: Duration = Duration::from_secs(60);
+
+/// What is said once on a standby.
+const STANDBY: &str = "nobody can LISTEN on a standby; readers poll. Give a connection to the primary for it";
 
 /// What is said once where LISTEN is answered and nothing arrives.
 const DEAF: &str = "LISTEN does not deliver here, as behind a pooler in transaction mode; readers poll. \
@@ -88,9 +92,17 @@ impl Listener {
     }
 
     async fn listen_for_ever(&self) {
-        let mut was_deaf = false;
+        let (mut was_deaf, mut was_standby) = (false, false);
         loop {
-            let mut ear = self.connect().await;
+            let Some(mut ear) = self.connect().await else {
+                self.state.send_replace(WakeupState::Standby);
+                if !std::mem::replace(&mut was_standby, true) {
+                    info!("{STANDBY}");
+                }
+                tokio::time::sleep(DEAF_PAUSE).await;
+                continue;
+            };
+            was_standby = false;
             let connected = Connected::begin();
             match ear.test(&self.options).await {
                 echo @ (Echo::Heard | Echo::Unsent) => {
@@ -118,8 +130,8 @@ impl Listener {
         }
     }
 
-    /// Connects and listens, as often as it takes; then whoever waits looks at the log again.
-    async fn connect(&self) -> Ear {
+    /// Connects and listens, as often as it takes; then whoever waits looks at the log again. None on a standby.
+    async fn connect(&self) -> Option<Ear> {
         self.state.send_replace(WakeupState::Connecting);
         let attempts = ExponentialBuilder::default()
             .with_jitter()
@@ -127,6 +139,7 @@ impl Listener {
             .without_max_times();
         let ear = (|| Ear::open(&self.options, &self.schema, self.hints.clone()))
             .retry(attempts)
+            .when(|error| !error.is_standby())
             .notify(|error: &ListenError, pause| {
                 LISTENER_CONNECTS.count(ConnectOutcome::Failed);
                 PAUSES.count(Pause::Listener);
@@ -134,10 +147,10 @@ impl Listener {
                 warn!(error, ?pause, "listener cannot connect; readers poll meanwhile");
             })
             .await
-            .expect("a retry without end has no last error");
+            .ok()?;
         LISTENER_CONNECTS.count(ConnectOutcome::Connected);
         self.hints.wake();
-        ear
+        Some(ear)
     }
 
     /// Passes hints on until the connection is lost; tells how.

@@ -14,6 +14,7 @@ mod ear;
 mod fault;
 mod fence_blockers;
 mod fence_watch;
+mod head_publisher;
 mod idle_limit;
 mod json;
 mod kept_checkpoint;

@@ -125,6 +125,7 @@ statements!(
     list_streams,
     opening,
     prune_snapshots,
+    publish_head,
     read_from_snapshot,
     read_log_backward,
     read_log_filtered,

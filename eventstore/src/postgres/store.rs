@@ -15,6 +15,7 @@ use super::connect::pool;
 use super::fault::unsent_append;
 use super::fence_blockers::{self, FenceBlocker};
 use super::fence_watch::FenceWatch;
+use super::head_publisher::{GrownLog, HeadPublisher};
 use super::idle_limit::IdleLimit;
 use super::listen::Listener;
 use super::open::{OpenError, examine};
@@ -70,6 +71,7 @@ struct Inner {
     config: StoreConfig,
     lineage: Lineage,
     waker: OnceLock<Waker>,
+    grown: OnceLock<GrownLog>,
     hints: OnceLock<WakeupSource>,
     tailer: Mutex<WeakTailer<PostgresStore>>,
     wakeup_state: watch::Sender<WakeupState>,
@@ -121,6 +123,7 @@ impl PostgresStore {
             config,
             lineage,
             waker: OnceLock::new(),
+            grown: OnceLock::new(),
             hints: OnceLock::new(),
             tailer: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -354,6 +357,9 @@ impl EventStore for PostgresStore {
         let page = observed_read::read_log(from, direction, Box::pin(read::read_log(session, query))).await?;
         if direction == Direction::Forward {
             fence_watch.seen(page.held_back, tasks, stop);
+            if let Some(grown) = self.0.grown() {
+                grown.settled(page.head);
+            }
         }
         Ok(page)
     }
@@ -469,8 +475,11 @@ impl StreamRetention for PostgresStore {
 }
 
 impl Inner {
-    /// Signals the sender of wake-ups, starting it with the first append.
+    /// Tells the publisher of the head, and signals the sender of wake-ups, starting it with the first append.
     fn wake(&self) {
+        if let Some(grown) = self.grown() {
+            grown.appended();
+        }
         if !self.config.notify {
             return;
         }
@@ -487,6 +496,18 @@ impl Inner {
             waker
         });
         waker.signal();
+    }
+
+    /// Returns what tells the publisher of the head, starting it with the first append or reader; none where nothing is
+    /// to be published.
+    fn grown(&self) -> Option<&GrownLog> {
+        let interval = self.config.publish_head?;
+        Some(self.grown.get_or_init(|| {
+            let grown = GrownLog::default();
+            let (session, stop) = (self.session.clone(), self.stop.clone());
+            self.tasks.spawn(HeadPublisher { grown: grown.clone(), session, interval, stop }.run());
+            grown
+        }))
     }
 
     /// Returns the source of hints, starting the listener with the first reader that asks.

@@ -3,6 +3,7 @@
 //! ```text
 //! unstarted -> connecting -> listening <-> mute
 //!                         -> deaf (a pause) -> connecting …
+//!                         -> standby (a pause) -> connecting …
 //!              listening, mute -> connecting …
 //! off
 //! ```
@@ -34,6 +35,9 @@ pub enum WakeupState {
     /// LISTEN was answered, and no notification came back: a pooler in transaction mode swallows them. Readers
     /// poll; give a direct connection.
     Deaf,
+    /// The server is a hot standby, on which nobody can LISTEN. Readers poll; give a connection to the primary
+    /// (`listen`) to have them woken.
+    Standby,
     /// The server refuses NOTIFY, as with a full notification queue (54000): look for a session that listens and
     /// is idle in a transaction. Readers poll meanwhile.
     Mute,
@@ -53,6 +57,7 @@ impl WakeupState {
             Self::Connecting => "connecting",
             Self::Listening => "listening",
             Self::Deaf => "deaf",
+            Self::Standby => "standby",
             Self::Mute => "mute",
         }
     }
@@ -74,7 +79,10 @@ impl fmt::Display for WakeupState {
 /// [`ListenError`]: nobody could listen, so nothing is known about notifications.
 pub async fn check_wakeups(config: &StoreConfig) -> Result<WakeupState, ListenError> {
     let Some(options) = listen_options(config) else { return Ok(WakeupState::Off) };
-    let mut ear = Ear::open(&options, &config.schema, WakeupSource::default()).await?;
+    let mut ear = match Ear::open(&options, &config.schema, WakeupSource::default()).await {
+        Err(error) if error.is_standby() => return Ok(WakeupState::Standby),
+        ear => ear?,
+    };
     match ear.test(&options).await {
         Echo::Heard => Ok(WakeupState::Listening),
         Echo::Unsent => Ok(WakeupState::Mute),

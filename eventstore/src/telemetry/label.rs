@@ -179,7 +179,7 @@ label! {
     /// Who pauses before it tries again.
     Pause "who" {
         Append = "append", Tailer = "tailer", Subscription = "subscription", Slot = "slot", Listener = "listener",
-        WakeSender = "wake_sender",
+        WakeSender = "wake_sender", HeadPublisher = "head_publisher",
     }
 }
 

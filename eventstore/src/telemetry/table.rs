@@ -47,6 +47,8 @@ table! {
     FENCE_OLDEST_HOLD: Gauge<()> = "annals_fence_oldest_hold_seconds", Seconds;
     /// The server's process that can end the oldest of them; 0 when there is none, or it is prepared.
     FENCE_HOLDER_PID: Gauge<()> = "annals_fence_oldest_holder_pid", ProcessId;
+    /// Publications of the settled head, for readers on standbys, by what came of them.
+    HEAD_PUBLICATIONS: Counter<SendOutcome> = "annals_head_publications_total", Count;
 
     /// The highest settled position that the tailer has seen.
     TAILER_HEAD: Gauge<()> = "annals_tailer_head_position", Positions;

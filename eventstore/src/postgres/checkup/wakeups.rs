@@ -17,6 +17,10 @@ pub(super) async fn check(config: &StoreConfig) -> Diagnosis {
                 format!("a pooler in transaction mode, and no direct connection to listen on; {polled}");
             Diagnosis::warn(CHECK, found, "give --direct-url or DATABASE_DIRECT_URL")
         }
+        Ok(WakeupState::Standby) => {
+            let advice = "give a connection to the primary to listen on (--direct-url or DATABASE_DIRECT_URL), or poll";
+            Diagnosis::warn(CHECK, format!("nobody can LISTEN on a standby; {polled}"), advice)
+        }
         Ok(WakeupState::Mute) => {
             let advice = "its queue may be full: end the session that listens and is idle in a transaction; see \
                  pg_notification_queue_usage() and pg_stat_activity";
@@ -27,9 +31,6 @@ pub(super) async fn check(config: &StoreConfig) -> Diagnosis {
                  to listen on (--direct-url or DATABASE_DIRECT_URL)";
             Diagnosis::warn(CHECK, format!("none arrives; {polled}"), advice)
         }
-        Err(error) => {
-            let advice = "a hot standby refuses to listen; elsewhere try again";
-            Diagnosis::warn(CHECK, format!("nobody could listen: {error}; {polled}"), advice)
-        }
+        Err(error) => Diagnosis::warn(CHECK, format!("nobody could listen: {error}; {polled}"), "try again"),
     }
 }

@@ -130,7 +130,7 @@ grant select (stream_id, first_version) on annals.streams to annals_scrubber;
 grant insert on annals.scrubbed to annals_scrubber;
 
 -- What opening a log asks for.
-grant select on annals.migrations, annals.lineage, annals.scrubbed, annals.events_position_seq
+grant select on annals.migrations, annals.lineage, annals.head, annals.scrubbed, annals.events_position_seq
     to annals_appender, annals_reader, annals_projector, annals_operator;
 
 -- Appending is done by functions with the owner's rights; these are for finding receipts, and show no payload.
@@ -150,9 +150,9 @@ declare
     finding   constant text[] := array['check_key', 'receipt_of', 'receipt_under_key', 'receipts_under_key'];
     appending constant text[] := array['append', 'append_decisions', 'append_event', 'append_events',
         'append_first_event', 'append_many_events', 'cancel_key', 'claim_holder', 'close_key',
-        'examine_log', 'prune_snapshots', 'wake', 'write_snapshot'];
+        'examine_log', 'prune_snapshots', 'publish_head', 'wake', 'write_snapshot'];
     reading   constant text[] := array['check_cursor', 'claim_holder', 'examine_log', 'fence_namespace', 'filtered_query', 'head', 'look',
-        'one_or_any', 'page_size', 'read_all', 'read_filtered_page', 'read_log_page', 'read_stream'];
+        'one_or_any', 'page_size', 'publish_head', 'read_all', 'read_filtered_page', 'read_log_page', 'read_stream'];
     deleting  constant text[] := array['cancel_key', 'close_key', 'delete_stream', 'scrub_stream', 'scrubber',
         'tombstone_stream', 'truncate_stream', 'wake'];
     rights    record;

@@ -1,4 +1,4 @@
--- The log: streams, events, idempotency keys, lineage.
+-- The log: streams, events, idempotency keys, lineage, the published head.
 --
 -- Takes milliseconds and no lock that anybody waits for: every table is new.
 
@@ -67,6 +67,15 @@ create table annals.lineage (
 );
 
 insert into annals.lineage default values;
+
+-- How far the log had settled when somebody published it last: one row, empty before the first time. It only rises.
+create table annals.head (
+    only_row     boolean primary key default true check (only_row),
+    position     bigint not null check (position >= 0),
+    published_at timestamptz not null default clock_timestamp()
+);
+
+comment on table annals.head is 'the published head, up to which standbys read; moved by annals.publish_head() alone';
 
 -- Events do not change: said by the database, to every role and also under replication. Let through is one
 -- function, annals.remove_events, and that only once it belongs to a role that nobody can log in as and that is not

@@ -79,6 +79,9 @@ $$;
 --      clear_to      nothing at or below it can appear any more – unless the server crashes: a position that was
 --                    rolled back may then be drawn again. So it is no place to go on from.
 --      is_held_back  whether an open append holds back what lies behind `clear_to`
+--
+-- A standby sees no marks. It answers with the published head instead: whoever published it had looked, and its commit
+-- is replayed after those of the events that it stands for.
 create function annals.look(out head bigint, out clear_to bigint, out is_held_back boolean)
 language plpgsql volatile
 as $$
@@ -89,6 +92,14 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'the log cannot be read in %', current_setting('transaction_isolation')
             using errcode = 'LG006', hint = 'read it in a READ COMMITTED transaction, or outside of any';
+    end if;
+
+    if pg_is_in_recovery() then
+        clear_to := coalesce((select h.position from annals.head as h), 0);
+        is_held_back := false;
+        -- gap: between the published head and the rows of a standby
+        head := clear_to;
+        return;
     end if;
 
     -- gap: before the last position
@@ -130,3 +141,26 @@ language sql volatile
 as $$ select l.head from annals.look() as l $$;
 
 comment on function annals.head() is 'the highest settled position of the log';
+
+-- Publishes the highest settled position, up to which standbys read; it only rises. Does nothing on a standby.
+--
+-- Look and publication share a transaction that has no part in any append, best one of its own.
+--
+-- out  whether an open append holds more back: then publish once more when it has ended
+create function annals.publish_head() returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    seen record;
+begin
+    if pg_is_in_recovery() then
+        return false;
+    end if;
+    seen := annals.look();
+    insert into annals.head as h (position) values (seen.head)
+    on conflict (only_row) do update set position = excluded.position, published_at = excluded.published_at
+    where h.position < excluded.position;
+    return seen.is_held_back;
+end
+$$;

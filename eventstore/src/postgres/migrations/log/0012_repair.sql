@@ -33,7 +33,8 @@ as $$
         select q.seqincrement, q.seqcache, q.seqcycle, q.seqmin,
             coalesce(pg_sequence_last_value(q.seqrelid::regclass), 0) as last_drawn,
             greatest(0, (select max(e.position) from annals.events as e),
-                     (select max(s.position) from annals.scrubbed as s)) as last_position
+                     (select max(s.position) from annals.scrubbed as s),
+                     (select h.position from annals.head as h)) as last_position
         from pg_sequence as q
         where q.seqrelid = 'annals.events_position_seq'::regclass
     )
@@ -159,7 +160,8 @@ begin
     lock table annals.streams in exclusive mode;
     -- Now that no other repair can come between.
     before := (select l.lineage from annals.lineage as l order by l.since desc limit 1);
-    select greatest(0, (select max(e.position) from annals.events as e), (select max(s.position) from annals.scrubbed as s))
+    select greatest(0, (select max(e.position) from annals.events as e),
+                    (select max(s.position) from annals.scrubbed as s), (select h.position from annals.head as h))
     into furthest;
     if coalesce(pg_sequence_last_value('annals.events_position_seq'), 0) < furthest then
         perform setval('annals.events_position_seq', furthest);
