@@ -238,7 +238,7 @@ impl PostgresStore {
         &self.0.session.pool
     }
 
-    /// Sends the last wake-up, ends the background tasks and closes the pool. Other clones stop working.
+    /// Sends the last wake-up, publishes the head, ends the background tasks and closes the pool. Other clones stop working.
     pub async fn close(&self) {
         self.0.stop.cancel();
         self.0.tasks.close();

@@ -32,7 +32,8 @@ fn server(facts: &ServerFacts) -> Diagnosis {
         return Diagnosis::fail(CHECK, version, "Annals needs PostgreSQL 15 or later");
     }
     if facts.is_standby {
-        let advice = "nothing can be appended here, and nobody can LISTEN; ask the primary";
+        let advice =
+            "nothing can be appended here, and nobody can LISTEN; readers see what the published head covers";
         return Diagnosis::warn(CHECK, format!("{version}, a standby"), advice);
     }
     if facts.is_read_only {
