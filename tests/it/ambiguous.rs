@@ -44,7 +44,8 @@ impl Stage {
         let db = TestDb::fresh().await?;
         let cutter = Cutter::before(db.url()).await?;
         // Wake-ups would be statements too.
-        let config = StoreConfig { notify: false, ..StoreConfig::new(cutter.url().parse()?) };
+        let config =
+            StoreConfig { notify: false, publish_head: None, ..StoreConfig::new(cutter.url().parse()?) };
         let cut_off = PostgresStore::open(config).await?;
         Ok(Self { db, cutter, cut_off })
     }

@@ -27,7 +27,8 @@ fn noted(stream: &str) -> Result<Append, TestFailure> {
 /// Opens a store of one connection that neither sends nor receives wake-ups.
 async fn single(connect: ConnectOptions) -> Result<PostgresStore, OpenError> {
     let pool = PoolOptions { max_size: 1, ..PoolOptions::default() };
-    PostgresStore::open(StoreConfig { pool, notify: false, ..StoreConfig::new(connect) }).await
+    PostgresStore::open(StoreConfig { pool, notify: false, publish_head: None, ..StoreConfig::new(connect) })
+        .await
 }
 
 async fn count(store: &PostgresStore) -> Result<usize, ReadError> {

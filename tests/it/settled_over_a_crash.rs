@@ -39,7 +39,11 @@ impl Doomed {
     }
 
     async fn store(&self) -> Result<PostgresStore, TestFailure> {
-        let config = StoreConfig { notify: false, ..StoreConfig::new(self.server.url("shop").parse()?) };
+        let config = StoreConfig {
+            notify: false,
+            publish_head: None,
+            ..StoreConfig::new(self.server.url("shop").parse()?)
+        };
         Ok(PostgresStore::open(config).await?)
     }
 
