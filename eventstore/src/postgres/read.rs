@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tokio_postgres::Row;
 
 use super::fault::{read_error, unsent_read};
-use super::row::{event, events};
+use super::row::{EventReader, events};
 use super::send::Parameters;
 use super::session::Session;
 use super::statements::Statement;
@@ -163,10 +163,11 @@ fn marked_page(rows: &[Row], page: &LogQuery) -> Result<LogPage, ReadError> {
     FENCE_LOOKS.count(if held_back.is_some() { Look::HeldBack } else { Look::Settled });
     // The one row without an event carries the marks alone.
     let with_event = |row: &&Row| row.try_get::<_, Option<i64>>(2).is_ok_and(|position| position.is_some());
+    let mut reader = EventReader::default();
     let events: Vec<_> = rows
         .iter()
         .filter(with_event)
-        .map(|row| event(row, 2))
+        .map(|row| reader.event(row, 2))
         .collect::<Result<_, _>>()
         .map_err(read_error)?;
     // A full page was scanned to its last event and no further; any other one to the head.

@@ -4,7 +4,7 @@ use deadpool_postgres::Client;
 use tokio_postgres::{Row, Transaction};
 
 use super::fault::{read_error, unsent_read};
-use super::row::event;
+use super::row::EventReader;
 use super::send::{Parameters, Ready};
 use super::session::Session;
 use super::statements::Statements;
@@ -62,10 +62,10 @@ pub(super) fn tail(stream: &StreamName, rows: &[Row]) -> Result<StreamTail, Read
 
 /// The events; the row without any carries the stream alone.
 fn events(rows: &[Row]) -> Result<Vec<RecordedEvent>, tokio_postgres::Error> {
-    let mut events = Vec::with_capacity(rows.len());
+    let (mut events, mut reader) = (Vec::with_capacity(rows.len()), EventReader::default());
     for row in rows {
         if row.try_get::<_, Option<i64>>(EVENT)?.is_some() {
-            events.push(event(row, EVENT)?);
+            events.push(reader.event(row, EVENT)?);
         }
     }
     Ok(events)

@@ -57,9 +57,10 @@ impl SchemaName {
             let after = &from[WRITTEN_FOR.len()..];
             rewritten.push_str(before);
             let inside_word = rewritten.ends_with(is_word) || after.starts_with(is_word);
+            let is_program = rewritten.ends_with("run: ") || rewritten.ends_with('`');
             // Inside a literal of its own ('annals') the bare name stands; elsewhere the quoted one, which
             // also serves when the name is a key word of SQL.
-            if inside_word {
+            if inside_word || is_program {
                 rewritten.push_str(WRITTEN_FOR);
             } else if rewritten.ends_with('\'') && after.starts_with('\'') {
                 rewritten.push_str(&self.0);
@@ -112,11 +113,11 @@ mod tests {
     fn every_mention_of_the_schema_is_rewritten_and_nothing_else() {
         let schema = SchemaName::new("order").unwrap();
         let sql = "select annals.head(), 'annals'::regnamespace, 'annals.streams'::regclass, \
-                   current_setting('annals_log.fence'), myannals.x";
+                   current_setting('annals_log.fence'), myannals.x, 'run: annals db repair' -- `annals doctor`";
         assert_eq!(
             schema.rewrite(sql),
             "select \"order\".head(), 'order'::regnamespace, '\"order\".streams'::regclass, \
-             current_setting('annals_log.fence'), myannals.x"
+             current_setting('annals_log.fence'), myannals.x, 'run: annals db repair' -- `annals doctor`"
         );
     }
 
