@@ -24,6 +24,7 @@ mod conformance_postgres;
 mod connect;
 mod fence;
 mod fence_blockers;
+mod hostile_restart;
 mod hostile_server;
 mod idle_in_transaction;
 mod kept_checkpoint;
