@@ -6,76 +6,42 @@
 //! ```
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use annals_devdb::{PrivateServer, Profile, Server, TestFailure, TestResult};
-use annals_eventstore::postgres::{
-    ConnectError, ConnectFault, ConnectOptions, PoolOptions, SchemaName, StoreConfig, connect, migrate,
-};
+use annals_devdb::{TestFailure, TestResult};
+use annals_eventstore::postgres::{ConnectError, ConnectFault, PoolOptions, StoreConfig, connect};
 use annals_eventstore::{
     Append, AppendError, AppendMany, EventId, EventStore, ExpectedVersion, GlobalPosition, LogQuery,
     NewEvent, PostgresStore, Subscription,
 };
 use tokio::task::JoinSet;
-use tokio_postgres::Client;
 
-use crate::support::until_waiting;
+use crate::support::{OwnServer, until_waiting};
 
 const RESTARTS: usize = 3;
 const WRITERS: usize = 8;
 
-/// A server of the test's own, which may be restarted.
-struct Restarting {
-    server: PrivateServer,
-    folder: PathBuf,
+/// Opens a store with so many connections.
+async fn opened(server: &OwnServer, max_size: usize) -> Result<PostgresStore, TestFailure> {
+    let pool = PoolOptions { max_size, wait_timeout: Some(Duration::from_secs(20)) };
+    let config = StoreConfig::new(server.options()?);
+    let poll_interval = Duration::from_millis(50);
+    Ok(PostgresStore::open(StoreConfig { pool, notify: false, poll_interval, ..config }).await?)
 }
 
-impl Restarting {
-    async fn start(name: &str) -> Result<Self, TestFailure> {
-        let folder = std::env::temp_dir().join(format!("annals-{name}-{}", std::process::id()));
-        let server = Server::private(Profile::Test, &folder, &[]).await?;
-        server.server().ensure_database("shop").await?;
-        migrate(&server.url("shop").parse()?, &SchemaName::default()).await?;
-        Ok(Self { server, folder })
-    }
-
-    fn options(&self) -> Result<ConnectOptions, TestFailure> {
-        Ok(self.server.url("shop").parse()?)
-    }
-
-    async fn store(&self, max_size: usize) -> Result<PostgresStore, TestFailure> {
-        let pool = PoolOptions { max_size, wait_timeout: Some(Duration::from_secs(20)) };
-        let config = StoreConfig::new(self.options()?);
-        let poll_interval = Duration::from_millis(50);
-        Ok(PostgresStore::open(StoreConfig { pool, notify: false, poll_interval, ..config }).await?)
-    }
-
-    async fn client(&self) -> Result<Client, TestFailure> {
-        Ok(connect(&self.options()?).await?.into_client())
-    }
-
-    /// Lets the server take no new session, while those that are open go on; returns once it says so.
-    async fn shut_the_door(&self) -> TestResult {
-        let pid = self.server.pid().expect("it runs").to_string();
-        let sent = tokio::process::Command::new("kill").args(["-TERM", &pid]).status().await?;
-        assert!(sent.success(), "the server got no SIGTERM");
-        loop {
-            match connect(&self.options()?).await {
-                Err(ConnectError { fault: ConnectFault::NotReady(_), .. }) => return Ok(()),
-                Err(other) => return Err(other.into()),
-                Ok(_) => tokio::task::yield_now().await,
-            }
+/// Lets the server take no new session, while those that are open go on; returns once it says so.
+async fn shut_the_door(server: &OwnServer) -> TestResult {
+    let pid = server.server.pid().expect("it runs").to_string();
+    let sent = tokio::process::Command::new("kill").args(["-TERM", &pid]).status().await?;
+    assert!(sent.success(), "the server got no SIGTERM");
+    loop {
+        match connect(&server.options()?).await {
+            Err(ConnectError { fault: ConnectFault::NotReady(_), .. }) => return Ok(()),
+            Err(other) => return Err(other.into()),
+            Ok(_) => tokio::task::yield_now().await,
         }
-    }
-}
-
-impl Drop for Restarting {
-    fn drop(&mut self) {
-        // The server may still write while it goes; what is left then is the system's to clean.
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -138,8 +104,8 @@ fn sqlstate(error: &AppendError) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn appends_that_a_shutdown_ends_or_does_not_let_in_say_so_and_have_written_nothing() -> TestResult {
-    let mut ground = Restarting::start("shutdown").await?;
-    let (store, unconnected) = (ground.store(WAYS).await?, ground.store(1).await?);
+    let mut ground = OwnServer::start("shutdown").await?;
+    let (store, unconnected) = (opened(&ground, WAYS).await?, opened(&ground, 1).await?);
     unconnected.pool().retain(|_, _| false);
     let observer = ground.client().await?;
     // Whoever appends waits: nobody may touch a stream.
@@ -152,7 +118,7 @@ async fn appends_that_a_shutdown_ends_or_does_not_let_in_say_so_and_have_written
     }
     until_waiting(&observer, WAYS.try_into()?).await?;
 
-    ground.shut_the_door().await?;
+    shut_the_door(&ground).await?;
     let mut not_let_in = Vec::new();
     for way in 0..WAYS {
         not_let_in.push(append_in_way(&unconnected, way, &format!("outside-{way}")).await);
@@ -228,10 +194,10 @@ async fn follow(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_restarts_appends_and_subscriptions_go_on_and_nothing_is_lost_or_doubled() -> TestResult {
-    let mut ground = Restarting::start("restarts").await?;
-    let store = ground.store(WRITERS).await?;
+    let mut ground = OwnServer::start("restarts").await?;
+    let store = opened(&ground, WRITERS).await?;
     let end = Arc::default();
-    let following = tokio::spawn(follow(ground.store(1).await?, Arc::clone(&end)));
+    let following = tokio::spawn(follow(opened(&ground, 1).await?, Arc::clone(&end)));
     let stop = Arc::<AtomicBool>::default();
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
@@ -241,7 +207,7 @@ async fn over_restarts_appends_and_subscriptions_go_on_and_nothing_is_lost_or_do
     for restart in 0..RESTARTS {
         until_more_events(&store, 200).await?;
         if restart == 0 {
-            ground.shut_the_door().await?;
+            shut_the_door(&ground).await?;
         }
         ground.server.stop().await?;
         ground.server.start().await?;

@@ -12,7 +12,7 @@ use annals_eventstore::{
 use tokio_postgres::Client;
 
 use crate::roles::{PASSWORD, url_as};
-use crate::support::{TestDb, until_waiting};
+use crate::support::{OwnServer, TestDb, until_waiting};
 
 /// Opens a store that wants two connections at most.
 async fn opened(url: &str) -> Result<PostgresStore, OpenError> {
@@ -141,5 +141,66 @@ async fn a_server_out_of_connections_is_waited_for_and_nothing_is_written() -> T
     assert_eq!((refused.len(), events(&admin).await?), (5, 1));
     store.close().await;
     admin.batch_execute(&format!("drop owned by {login}; drop role {login}")).await?;
+    Ok(())
+}
+
+/// A file that is empty and takes no byte: the system says that there is no space left on the device.
+const FULL: &str = "/dev/full";
+
+/// Events can be stored nowhere, as the system says itself; the rows before them in the same transaction can.
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux has a file that is full")]
+#[tokio::test]
+async fn a_full_disk_takes_no_event_and_says_so_and_once_there_is_room_appends_go_on() -> TestResult {
+    let mut ground = OwnServer::start("full").await?;
+    let folder = ground.data_folder().await?;
+    let file = ground.client().await?.query_one("select pg_relation_filepath('annals.events')", &[]).await?;
+    let (file, aside) = (folder.join(file.get::<_, &str>(0)), folder.join("events-aside"));
+    ground.server.stop().await?;
+    std::fs::rename(&file, &aside)?;
+    std::os::unix::fs::symlink(FULL, &file)?;
+    ground.server.start().await?;
+    let store = opened(&ground.server.url("shop")).await?;
+
+    let refused = all_appends(&store).await?;
+    let read = store.read_log(LogQuery::after(GlobalPosition::START)).await?;
+
+    println!("disk full: {} appends refused", refused.len());
+    for error in &refused {
+        assert!(matches!(error, AppendError::Unavailable(_)), "{}", told(error));
+        assert!(told(error).contains("No space left on device"), "{}", told(error));
+    }
+    let client = ground.client().await?;
+    let streams: i64 = client.query_one("select count(*) from annals.streams", &[]).await?.get(0);
+    let keys: i64 = client.query_one("select count(*) from annals.idempotency_keys", &[]).await?.get(0);
+    assert_eq!((refused.len(), read.events.len(), streams, keys), (5, 0, 0, 0));
+    ground.server.stop().await?;
+    std::fs::rename(&aside, &file)?;
+    ground.server.start().await?;
+    let appended = store.append(Append::to("account-1".parse()?, [noted()?]).with_key("once")).await?;
+    assert!(!appended.already_applied);
+    assert_eq!(events(&ground.client().await?).await?, 1);
+    Ok(())
+}
+
+/// The receipt has come, and then there is no room for the commit.
+#[tokio::test]
+async fn a_disk_that_is_full_at_the_commit_has_taken_no_event() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, owner) = (opened(db.url()).await?, db.connect().await?);
+    let full_at_commit = "
+        create function public.fill_up() returns trigger language plpgsql as $$
+            begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
+        create constraint trigger full_at_commit after insert on annals.events
+            deferrable initially deferred for each row execute function public.fill_up()";
+    owner.batch_execute(full_at_commit).await?;
+
+    let refused = all_appends(&store).await?;
+
+    for error in &refused {
+        assert!(matches!(error, AppendError::Unavailable(_)), "{}", told(error));
+    }
+    assert_eq!((refused.len(), events(&owner).await?), (5, 0));
+    owner.batch_execute("drop trigger full_at_commit on annals.events").await?;
+    store.append(Append::to("account-1".parse()?, [noted()?])).await?;
     Ok(())
 }
