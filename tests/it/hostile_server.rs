@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::{ConnectOptions, OpenError, PoolOptions, StoreConfig};
+use annals_eventstore::postgres::{
+    ConnectOptions, MigrateError, OpenError, PoolOptions, StoreConfig, migrate, schema_status,
+};
 use annals_eventstore::{
     Append, AppendError, AppendMany, EventStore, ExpectedVersion, GlobalPosition, LogQuery, NewEvent,
     PostgresStore,
@@ -202,5 +204,41 @@ async fn a_disk_that_is_full_at_the_commit_has_taken_no_event() -> TestResult {
     assert_eq!((refused.len(), events(&owner).await?), (5, 0));
     owner.batch_execute("drop trigger full_at_commit on annals.events").await?;
     store.append(Append::to("account-1".parse()?, [noted()?])).await?;
+    Ok(())
+}
+
+/// What an old server says of itself: before the functions of the server stands one that tells another version.
+const OLD: &str = "
+    create schema old;
+    create function old.current_setting(name text) returns text language sql as $$
+        select case name when 'server_version_num' then '140010' when 'server_version' then '14.10'
+                         else pg_catalog.current_setting(name) end $$;";
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused_by_the_version_that_it_tells() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let owner = db.connect().await?;
+    let database: String = owner.query_one("select current_database()", &[]).await?.get(0);
+    owner.batch_execute(OLD).await?;
+    owner.batch_execute(&format!("alter database {database} set search_path = old, pg_catalog")).await?;
+    let options: ConnectOptions = db.url().parse()?;
+    let unmigrated = "elsewhere".parse()?;
+
+    let opened = opened(db.url()).await.err();
+    let migrated = migrate(&options, &unmigrated).await.err();
+    let asked = schema_status(&options, &unmigrated).await.err();
+
+    assert!(
+        matches!(&opened, Some(OpenError::Schema(MigrateError::ServerTooOld(found))) if found == "14.10"),
+        "{opened:?}"
+    );
+    for refused in [&migrated, &asked] {
+        assert!(
+            matches!(refused, Some(MigrateError::ServerTooOld(found)) if found == "14.10"),
+            "{refused:?}"
+        );
+    }
+    let said = opened.expect("it was looked at").to_string();
+    assert_eq!(said, "server version 14.10 is too old; Annals needs PostgreSQL 15 or later");
     Ok(())
 }

@@ -3,9 +3,7 @@
 use super::diagnosis::Diagnosis;
 use super::facts::ServerFacts;
 use crate::postgres::config::StoreConfig;
-
-/// The oldest server that is supported, as `server_version_num` writes it.
-const VERSION_MIN: i32 = 150_000;
+use crate::postgres::schema::SERVER_VERSION_MIN;
 
 /// A store listens over one connection and wakes over another one, besides its pool.
 const CONNECTIONS_FOR_WAKEUPS: usize = 2;
@@ -28,7 +26,7 @@ pub(super) fn check(facts: &ServerFacts, config: &StoreConfig) -> Vec<Diagnosis>
 fn server(facts: &ServerFacts) -> Diagnosis {
     const CHECK: &str = "server";
     let version = format!("PostgreSQL {}", facts.version);
-    if facts.version_number < VERSION_MIN {
+    if facts.version_number < SERVER_VERSION_MIN {
         return Diagnosis::fail(CHECK, version, "Annals needs PostgreSQL 15 or later");
     }
     if facts.is_standby {

@@ -8,6 +8,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::component::{COMPONENTS, FUNCTIONS, RELATIONS, known, migrations};
 use super::error::{MigrateError, SchemaFault};
 use super::name::SchemaName;
+use super::server::require_server;
 use crate::postgres::connect::{ConnectOptions, connect};
 
 /// How far one component of a schema is migrated.
@@ -50,6 +51,7 @@ pub async fn schema_status(
     schema: &SchemaName,
 ) -> Result<SchemaStatus, MigrateError> {
     let client = connect(options).await?.into_client();
+    require_server(&client).await?;
     let installed = read_installed(&client, schema).await?;
     let rows = installed.as_deref().unwrap_or_default();
     let components = COMPONENTS

@@ -5,12 +5,13 @@
 use std::fmt::Write as _;
 
 use tokio_postgres::types::Type;
-use tokio_postgres::{GenericClient, IsolationLevel, Transaction};
+use tokio_postgres::{IsolationLevel, Transaction};
 
 use super::component::{Migration, migrations};
 use super::error::MigrateError;
 use super::installed::{last_of, read_installed, refuse_unknown};
 use super::name::SchemaName;
+use super::server::require_server;
 use crate::postgres::connect::{ConnectOptions, connect};
 
 /// The table that remembers what was installed. It comes before the first migration.
@@ -35,9 +36,6 @@ join pg_roles as r on r.oid = n.nspowner
 where n.nspname = $1 and r.rolname <> current_user
   and pg_has_role(current_user, r.oid, case when current_setting('server_version_num')::integer >= 160000
                                             then 'set' else 'member' end)";
-
-/// The oldest server that is supported, as `server_version_num` writes it.
-const SERVER_VERSION_MIN: i32 = 150_000;
 
 /// What a migration run did.
 #[derive(Debug, Clone)]
@@ -124,23 +122,6 @@ async fn apply(
         .await
         .map_err(failed)?;
     Ok(())
-}
-
-async fn require_server(client: &impl GenericClient) -> Result<(), MigrateError> {
-    let row = client
-        .query_typed_one(
-            "select current_setting('server_version_num')::integer, current_setting('server_version'),
-                 current_setting('server_encoding')",
-            &[],
-        )
-        .await?;
-    if row.get::<_, i32>(0) < SERVER_VERSION_MIN {
-        return Err(MigrateError::ServerTooOld(row.get(1)));
-    }
-    match row.get(2) {
-        "UTF8" => Ok(()),
-        other => Err(MigrateError::WrongEncoding(other.to_owned())),
-    }
 }
 
 fn create_schema(schema: &SchemaName) -> String {

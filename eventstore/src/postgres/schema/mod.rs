@@ -8,6 +8,7 @@ mod error;
 mod installed;
 mod migrate;
 mod name;
+mod server;
 
 pub use component::{Migration, migrations, migrations_fingerprint};
 pub use error::{MigrateError, SchemaFault};
@@ -17,3 +18,4 @@ pub use name::{InvalidSchemaName, SchemaName};
 
 pub(crate) use component::{COMPONENTS, known};
 pub(crate) use installed::require_current;
+pub(crate) use server::{SERVER_VERSION_MIN, require_server};
