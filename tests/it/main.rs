@@ -37,6 +37,7 @@ mod repair;
 mod restore;
 mod roles;
 mod settled_over_a_crash;
+mod silent_server;
 mod slot_crash;
 mod sql_api;
 mod standby;

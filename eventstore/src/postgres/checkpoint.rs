@@ -4,12 +4,14 @@
 //! was overtaken finds out by the update itself, and its batch rolls back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Transaction};
 
 use super::fault::is_transient;
+use super::lease::Lease;
 use super::send::{Manner, execute_within};
 use super::statements::Statements;
 use super::store::PostgresStore;
@@ -36,6 +38,7 @@ pub struct ClaimedCheckpoint {
     checkpoint: Checkpoint,
     statements: Arc<Statements>,
     manner: Manner,
+    answer_timeout: Option<Duration>,
 }
 
 impl CheckpointError {
@@ -91,7 +94,8 @@ impl ClaimedCheckpoint {
         partition: Partition,
     ) -> Result<Self, CheckpointError> {
         let mut log = lineage(store).await?;
-        let client = read_models.get().await?;
+        let answer_timeout = store.config().answer_timeout;
+        let client = Lease::new(read_models.get().await?, answer_timeout);
         let (statements, manner) = (Arc::clone(store.statements()), store.manner());
         let slot: [&(dyn ToSql + Sync); 4] =
             [&consumer.name, &consumer.version, &i32::from(partition.0), &log.0];
@@ -107,7 +111,8 @@ impl ClaimedCheckpoint {
             let consumer = consumer.name;
             return Err(CheckpointError::Diverged { consumer, checkpoint: checkpoint.lineage, log });
         }
-        Ok(Self { consumer, partition, epoch: LeaseEpoch(row.try_get(3)?), checkpoint, statements, manner })
+        let epoch = LeaseEpoch(row.try_get(3)?);
+        Ok(Self { consumer, partition, epoch, checkpoint, statements, manner, answer_timeout })
     }
 
     /// Returns how far the consumer has come.
@@ -187,7 +192,7 @@ impl ClaimedCheckpoint {
     ///
     /// [`CheckpointError::TakenOver`] when another owner came.
     pub async fn reload(&mut self, read_models: &Pool) -> Result<(), CheckpointError> {
-        let client = read_models.get().await?;
+        let client = Lease::new(read_models.get().await?, self.answer_timeout);
         let key: [&(dyn ToSql + Sync); 4] =
             [&self.consumer.name, &self.consumer.version, &i32::from(self.partition.0), &self.epoch.0];
         let rows = self.manner.query(&client, &self.statements.reload_checkpoint, &key).await?;
@@ -201,7 +206,7 @@ impl ClaimedCheckpoint {
 
 /// Asks which log it is: a repair makes another one of it, also under a store that is open.
 async fn lineage(store: &PostgresStore) -> Result<Lineage, CheckpointError> {
-    let client = store.pool().get().await?;
+    let client = Lease::new(store.pool().get().await?, store.config().answer_timeout);
     let rows = store.manner().query(&client, &store.statements().lineage, &[]).await?;
     let row = rows.first().expect("a query without a table gives a row");
     Ok(Lineage(row.try_get(0)?))

@@ -53,6 +53,18 @@ pub struct StoreConfig {
     /// as they are, it counts for the transactions that the store appends in. Connections that a caller brings along
     /// have the limit that the caller gave them (`idle_in_transaction_session_timeout`).
     pub idle_in_transaction_timeout: Option<Duration>,
+    /// How long the server may take to answer before its connection is given up as lost; 60 s by default, `None` for
+    /// ever. A server whose machine or network is gone is noticed sooner, by `tcp_user_timeout`; this is for one that
+    /// takes what it is told and does not answer: it is stopped, or something between us and it is.
+    ///
+    /// It counts for appends, claims, snapshots and reads of the store, and for claiming and loading checkpoints. Reads of
+    /// the log that pass a filter and batches of a scrub, which may look through much of the log, have no such limit, nor
+    /// has a caller's own transaction. An append that was sent is then [`AppendError::OutcomeUnknown`], or resolved as
+    /// after any other lost connection: what it waits for (a stream that another transaction has locked) should not take
+    /// that long.
+    ///
+    /// [`AppendError::OutcomeUnknown`]: crate::AppendError::OutcomeUnknown
+    pub answer_timeout: Option<Duration>,
 }
 
 impl StoreConfig {
@@ -70,6 +82,7 @@ impl StoreConfig {
             publish_head: Some(Duration::from_millis(100)),
             held_back_warning: Duration::from_secs(5),
             idle_in_transaction_timeout: Some(Duration::from_secs(60)),
+            answer_timeout: Some(Duration::from_secs(60)),
         }
     }
 
@@ -90,6 +103,10 @@ impl StoreConfig {
             (
                 self.idle_in_transaction_timeout.is_some_and(|limit| limit.as_millis() == 0),
                 "idle_in_transaction_timeout is below a millisecond: say None for no limit",
+            ),
+            (
+                self.answer_timeout.is_some_and(|limit| limit.as_millis() == 0),
+                "answer_timeout is below a millisecond: say None for no limit",
             ),
         ]
         .into_iter()

@@ -42,7 +42,7 @@ pub(super) async fn truncate_stream(
 
 /// Removes one batch of what a stream no longer shows.
 pub(super) async fn scrub_batch(session: &Session, scrub: &Scrub) -> Result<Scrubbed, ScrubError> {
-    let client = session.client().await.map_err(|error| ScrubError::Unavailable(error.into()))?;
+    let client = session.patient_client().await.map_err(|error| ScrubError::Unavailable(error.into()))?;
     let max = i32::try_from(scrub.batch_events).unwrap_or(i32::MAX);
     let parameters: [&(dyn ToSql + Sync); 3] = [&scrub.stream.as_str(), &scrub.reason, &max];
     let rows = session.manner.query(&client, &session.statements.scrub_stream, &parameters).await;

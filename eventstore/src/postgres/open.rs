@@ -5,7 +5,7 @@ use deadpool_postgres::PoolError;
 use super::config::InvalidStoreConfig;
 use super::connect::{ConnectError, ConnectFault, InvalidConnectOptions};
 use super::fault::is_strange_statement;
-use super::schema::{MigrateError, SchemaName, require_current};
+use super::schema::{MigrateError, SchemaName, require_current, require_server};
 use super::session::Session;
 use crate::checkpoint::Lineage;
 
@@ -43,7 +43,9 @@ pub enum OpenError {
 /// Checks server, schema and sequence; returns which log it is.
 pub(super) async fn examine(session: &Session, schema: &SchemaName) -> Result<Lineage, OpenError> {
     let client = session.client().await.map_err(unreachable_database)?;
-    require_current(&**client, schema).await?;
+    // First, so that whoever has an old server is not told to migrate it.
+    client.in_time(require_server(&***client)).await?;
+    client.in_time(require_current(&***client, schema)).await?;
     let opening = session.manner.query(&client, &session.statements.opening, &[]).await;
     let rows = opening.map_err(|error| match error.as_db_error().is_some_and(is_strange_statement) {
         true => OpenError::NeedsPoolerMode(error.into()),

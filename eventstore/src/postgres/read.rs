@@ -140,7 +140,9 @@ async fn read_filtered(session: &Session, page: LogQuery) -> Result<LogPage, Rea
         recorded_since,
         recorded_before,
     ];
-    let rows = query(session, &session.statements.read_log_filtered, parameters).await?;
+    let client = session.patient_client().await.map_err(unsent_read)?;
+    let rows = session.manner.query(&client, &session.statements.read_log_filtered, parameters).await;
+    let rows = rows.map_err(read_error)?;
     let marked = marked_page(&rows, &page)?;
     match page.direction {
         Direction::Forward => Ok(marked),

@@ -28,6 +28,8 @@ use crate::telemetry::{APPEND_AMBIGUITIES, APPEND_RETRIES, Ambiguity, PAUSES, Pa
 const ATTEMPTS_MAX: usize = 10;
 const DELAY_MIN: Duration = Duration::from_millis(20);
 const DELAY_MAX: Duration = Duration::from_secs(1);
+/// A server that takes connections and does not answer is asked anew no longer than this.
+const PATIENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Sends, and sends again while the outcome is unknown and a repetition is recognised.
 pub(super) async fn resolved<T, S>(
@@ -57,7 +59,7 @@ where
     };
     let answer = again
         .retry(patience)
-        .when(|failure| !is_final(failure))
+        .when(|failure| !is_final(failure) && lost_at.elapsed() < PATIENCE_MAX)
         .notify(|_, _| PAUSES.count(Pause::Append))
         .await;
     match answer {

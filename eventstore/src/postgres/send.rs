@@ -9,12 +9,12 @@
 //! - rows are given only after the end of the transaction that they come from;
 //! - dropping the future leaves no transaction open: its end was sent with its begin.
 
-use deadpool_postgres::Client;
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row, Transaction};
 
 use super::idle_limit::IdleLimit;
+use super::lease::Lease;
 use super::statements::Statement;
 
 /// The parameters of a statement.
@@ -31,8 +31,8 @@ pub(super) enum Manner {
 
 /// A statement that can be sent over one connection. Nothing of it was executed yet.
 pub(super) enum Ready<'a> {
-    Prepared(&'a Client, tokio_postgres::Statement),
-    Pooled(&'a Client, &'a Statement, IdleLimit),
+    Prepared(&'a Lease, tokio_postgres::Statement),
+    Pooled(&'a Lease, &'a Statement, IdleLimit),
     /// In the caller's own transaction, which ends when the caller says so.
     Within(&'a Transaction<'a>, &'a Statement),
 }
@@ -41,11 +41,13 @@ impl Manner {
     /// Gets a statement ready for a connection.
     pub(super) async fn ready<'a>(
         self,
-        client: &'a Client,
+        client: &'a Lease,
         statement: &'a Statement,
     ) -> Result<Ready<'a>, Error> {
         Ok(match self {
-            Self::Prepared => Ready::Prepared(client, client.prepare_cached(statement).await?),
+            Self::Prepared => {
+                Ready::Prepared(client, client.in_time(client.prepare_cached(statement)).await?)
+            }
             Self::Pooled(limit) => Ready::Pooled(client, statement, limit),
         })
     }
@@ -53,7 +55,7 @@ impl Manner {
     /// Gets a statement ready and sends it, where it does not matter which of the two failed.
     pub(super) async fn query(
         self,
-        client: &Client,
+        client: &Lease,
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
@@ -65,10 +67,11 @@ impl Ready<'_> {
     /// Sends the statement and reads its rows to the end.
     pub(super) async fn query(&self, parameters: &Parameters<'_>) -> Result<Vec<Row>, Error> {
         match self {
-            Self::Prepared(client, statement) => client.query(statement, parameters).await,
+            Self::Prepared(client, statement) => client.in_time(client.query(statement, parameters)).await,
             // Three answers at once make a large future.
             Self::Pooled(client, statement, limit) => {
-                Box::pin(in_one_transaction(client, statement, parameters, *limit)).await
+                let answer = Box::pin(in_one_transaction(client, statement, parameters, *limit));
+                client.in_time(answer).await
             }
             Self::Within(transaction, statement) => {
                 transaction.query_typed(statement, &typed(statement, parameters)).await
@@ -78,7 +81,7 @@ impl Ready<'_> {
 }
 
 async fn in_one_transaction(
-    client: &Client,
+    client: &Lease,
     statement: &Statement,
     parameters: &Parameters<'_>,
     limit: IdleLimit,

@@ -1,9 +1,11 @@
 //! What every verb of the adapter needs: connections, the statements to send through them, and how they are sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use deadpool_postgres::{Client, Pool, PoolError};
+use deadpool_postgres::{Pool, PoolError};
 
+use super::lease::Lease;
 use super::send::Manner;
 use super::statements::Statements;
 use crate::telemetry::{
@@ -16,11 +18,22 @@ pub(super) struct Session {
     pub(super) pool: Pool,
     pub(super) statements: Arc<Statements>,
     pub(super) manner: Manner,
+    /// How long an answer may take.
+    pub(super) answer_timeout: Option<Duration>,
 }
 
 impl Session {
     /// Waits for a connection of the pool.
-    pub(super) async fn client(&self) -> Result<Client, PoolError> {
+    pub(super) async fn client(&self) -> Result<Lease, PoolError> {
+        self.lease(self.answer_timeout).await
+    }
+
+    /// As [`Session::client`], for questions whose answers take long where the log is large.
+    pub(super) async fn patient_client(&self) -> Result<Lease, PoolError> {
+        self.lease(None).await
+    }
+
+    async fn lease(&self, limit: Option<Duration>) -> Result<Lease, PoolError> {
         let stopwatch = Stopwatch::start();
         let client = self.pool.get().await;
         POOL_WAIT.record((), stopwatch.elapsed());
@@ -30,7 +43,7 @@ impl Session {
             Err(_) => Checkout::Failed,
         });
         self.tell_status();
-        client
+        client.map(|client| Lease::new(client, limit))
     }
 
     fn tell_status(&self) {

@@ -111,7 +111,8 @@ impl PostgresStore {
             }
         };
         let pool = pool(&connect, config.pool);
-        let session = Session { pool, statements: Arc::new(Statements::new(&config.schema)), manner };
+        let (statements, answer_timeout) = (Arc::new(Statements::new(&config.schema)), config.answer_timeout);
+        let session = Session { pool, statements, manner, answer_timeout };
         let lineage = examine(&session, &config.schema).await?;
         let unheard = listen_options(&config).map_or(WakeupState::Off, |_| WakeupState::Unstarted);
         let stop = CancellationToken::new();

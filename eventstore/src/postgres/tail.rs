@@ -1,6 +1,5 @@
 //! Reading what stands in a stream behind a version: one statement, whatever the stream has come to.
 
-use deadpool_postgres::Client;
 use tokio_postgres::{Row, Transaction};
 
 use super::fault::{read_error, unsent_read};
@@ -23,7 +22,7 @@ pub(super) async fn read_tail(
     after: Version,
     limit: usize,
 ) -> Result<StreamTail, ReadError> {
-    let client: Client = session.client().await.map_err(unsent_read)?;
+    let client = session.client().await.map_err(unsent_read)?;
     let parameters: &Parameters<'_> = &[&stream.as_str(), &after.get(), &rows_max(limit)];
     let rows = session.manner.query(&client, &session.statements.read_tail, parameters).await;
     tail(stream, &rows.map_err(read_error)?)

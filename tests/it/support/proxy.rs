@@ -262,8 +262,9 @@ async fn unless_stalled(
         let _ = network.wait_for(|network| network.stalled_before > number).await.map(drop);
     };
     tokio::select! {
-        ended = &mut flow => return ended,
+        biased;
         () = stalled => {}
+        ended = &mut flow => return ended,
     }
     std::future::pending().await
 }

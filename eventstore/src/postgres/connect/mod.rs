@@ -26,6 +26,7 @@ mod tls;
 pub use connection::{Connected, Connection};
 pub use error::{ConnectError, ConnectFault, InvalidConnectOptions};
 pub use options::ConnectOptions;
+pub(super) use pool::into_driver_error;
 pub use pool::{PoolOptions, pool};
 
 /// Opens one connection, outside of any pool. Somebody has to drive it: see [`Connection`].

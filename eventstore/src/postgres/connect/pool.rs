@@ -12,7 +12,6 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::dial::dial;
-use super::error::ConnectError;
 use super::options::ConnectOptions;
 
 /// How large a pool is, and how patient.
@@ -32,7 +31,7 @@ impl Default for PoolOptions {
 
 /// Makes a pool; connections are opened when they are first asked for.
 ///
-/// A failure to connect comes out of the pool as the driver's error; [`ConnectError::behind`] finds the cause.
+/// A failure to connect comes out of the pool as the driver's error; [`ConnectError::behind`](super::ConnectError::behind) finds the cause.
 /// Notifications are not delivered through a pool: use [`super::connect`] for a listener.
 #[expect(clippy::missing_panics_doc, reason = "the runtime that the timeout needs is given")]
 pub fn pool(options: &ConnectOptions, size: PoolOptions) -> Pool {
@@ -58,14 +57,14 @@ impl Connect for Dialler {
         Box::pin(async {
             match dial(&self.0).await {
                 Ok(connected) => Ok((connected.client, tokio::spawn(connected.connection.drive()))),
-                Err(error) => Err(into_driver_error(error).await),
+                Err(error) => Err(into_driver_error(std::io::Error::other(error)).await),
             }
         })
     }
 }
 
 /// The pool takes errors of the driver only, and only the driver makes them: of a stream that breaks.
-async fn into_driver_error(error: ConnectError) -> tokio_postgres::Error {
+pub(in crate::postgres) async fn into_driver_error(error: std::io::Error) -> tokio_postgres::Error {
     let mut config = Config::new();
     config.user("nobody").ssl_mode(SslMode::Disable);
     match config.connect_raw(BrokenStream(Some(error)), NoTls).await {
@@ -74,12 +73,12 @@ async fn into_driver_error(error: ConnectError) -> tokio_postgres::Error {
     }
 }
 
-struct BrokenStream(Option<ConnectError>);
+struct BrokenStream(Option<std::io::Error>);
 
 impl BrokenStream {
     fn break_up<T>(&mut self) -> Poll<std::io::Result<T>> {
         let error = self.0.take();
-        Poll::Ready(Err(error.map_or_else(|| std::io::ErrorKind::BrokenPipe.into(), std::io::Error::other)))
+        Poll::Ready(Err(error.unwrap_or_else(|| std::io::ErrorKind::BrokenPipe.into())))
     }
 }
 
@@ -109,7 +108,7 @@ impl AsyncWrite for BrokenStream {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::ConnectFault;
+    use super::super::error::{ConnectError, ConnectFault};
     use super::*;
 
     #[tokio::test]
