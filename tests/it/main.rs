@@ -21,6 +21,7 @@ mod conformance_notices_broken_readers;
 mod conformance_notices_broken_stores;
 mod conformance_pooler;
 mod conformance_postgres;
+mod conformance_roles;
 mod connect;
 mod fence;
 mod fence_blockers;

@@ -1,6 +1,8 @@
 //! Each role of a log can do what it should, and nothing else.
 
 mod application;
+mod assigned;
+mod duties;
 mod scrubber;
 
 /// The password of roles that log in, where the server asks for one.

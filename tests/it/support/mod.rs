@@ -2,6 +2,7 @@
 
 mod broken_reader;
 mod broken_store;
+mod by_role;
 mod counter;
 mod cutter;
 mod database;
@@ -13,6 +14,7 @@ mod waiting;
 
 pub(crate) use broken_reader::{BrokenReader, Rule, UnguardedLog};
 pub(crate) use broken_store::{BrokenStore, Fault};
+pub(crate) use by_role::{DbByRole, StoreByRole, opened_as};
 pub(crate) use counter::{Counter, Full, counters};
 pub(crate) use cutter::{Cut, Cutter};
 pub(crate) use database::TestDb;
