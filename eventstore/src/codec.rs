@@ -3,6 +3,7 @@
 pub use annals_macros::Event;
 
 use crate::decoded::Decoded;
+use crate::derived::Refused;
 use crate::event::{EventType, InvalidEvent, NewEvent, RecordedEvent};
 
 /// A domain's events, each under a name and at a schema version: what is written, and how all that was ever written is
@@ -20,10 +21,12 @@ use crate::event::{EventType, InvalidEvent, NewEvent, RecordedEvent};
 /// | on the enum, or the struct | |
 /// |---|---|
 /// | `#[event(retired(name = "…", into = function))]` | a name that is not written any more: the function takes its data and gives the events it is read as, none or several of them |
-/// | `#[event(retired(name = "…", up_to = 1, into = function))]` | the same for the first versions of a name that is still written |
+/// | `#[event(retired(name = "…", version = 3, upcast = […], into = function))]` | the same for a name that had several versions: the function takes data of the last one, `upcast` leads there as it did before |
+/// | `#[event(retired(name = "…", version = 1, into = function))]` | of a name that is still written: its first versions, up to this one |
 /// | `#[event(crate = annals_eventstore)]` | for those who depend on this crate and not on `annals` |
 ///
-/// Data of a newer version than the one that is written is refused: deploy what reads before what writes.
+/// Data of a newer version than the one that is written, or was written last, is refused: deploy what reads before what
+/// writes.
 ///
 /// # Examples
 ///
@@ -113,6 +116,12 @@ impl DecodeError {
             source,
         }
     }
+
+    /// True where the event was written by a newer program, at a schema version that this one does not know: it can be
+    /// read after an update.
+    pub fn is_newer(&self) -> bool {
+        matches!(self.source.downcast_ref(), Some(Refused::Newer { .. }))
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +139,8 @@ mod tests {
         crate = crate,
         retired(name = "told-twice", into = told_twice),
         retired(name = "told-never", into = told_never),
-        retired(name = "told-more", up_to = 1, into = told_in_words)
+        retired(name = "told-more", version = 1, into = told_in_words),
+        retired(name = "told-longer", version = 3, upcast = [with_count, with_words], into = told_before)
     )]
     enum Told {
         #[event(name = "told-nothing")]
@@ -154,12 +164,21 @@ mod tests {
         count: usize,
     }
 
+    #[derive(Deserialize)]
+    struct MoreV4 {
+        words: Vec<String>,
+    }
+
     fn with_count(text: String) -> MoreV3 {
         MoreV3 { text, count: 2 }
     }
 
     fn with_words(old: MoreV3) -> serde_json::Value {
         serde_json::json!({"words": vec![old.text; old.count]})
+    }
+
+    fn told_before(old: MoreV4) -> [Told; 2] {
+        [Told::Nothing, Told::More { texts: old.words, teller: None }]
     }
 
     fn told_in_words(count: u64) -> [Told; 1] {
@@ -224,9 +243,31 @@ mod tests {
 
     #[test]
     fn what_is_retired_is_read_as_none_as_one_or_as_several() {
-        assert_eq!(decoded("told-never", 7, "[]"), []);
+        assert_eq!(decoded("told-never", 1, "[]"), []);
         assert_eq!(decoded("told-more", 1, "5"), [Told::One(5)]);
         assert_eq!(decoded("told-twice", 1, "5"), [Told::One(5), Told::One(5)]);
+    }
+
+    #[test]
+    fn what_is_retired_goes_through_every_step_to_its_last_version_first() {
+        let read = || [Told::Nothing, Told::More { texts: vec!["a".into(), "a".into()], teller: None }];
+        assert_eq!(decoded("told-longer", 1, "\"a\""), read());
+        assert_eq!(decoded("told-longer", 2, r#"{"text": "a", "count": 2}"#), read());
+        assert_eq!(decoded("told-longer", 3, r#"{"words": ["a", "a"]}"#), read());
+    }
+
+    #[test]
+    fn a_version_above_the_last_one_of_what_is_retired_is_refused() {
+        let newer = |found, known| {
+            format!(
+                "schema version {found} is newer than {known}, the newest that is known: update this program"
+            )
+        };
+        assert!(refused("told-longer", 4, "{}").ends_with(&newer(4, 3)));
+        assert!(refused("told-never", 2, "[]").ends_with(&newer(2, 1)));
+        let is_newer =
+            |version, data| Told::decode(&record("told-longer", version, data)).unwrap_err().is_newer();
+        assert!(is_newer(4, "{}") && !is_newer(3, "5"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct NoFields {}
 
 /// Why recorded data is not read.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(crate) enum Refused {
     #[error("no event of this type is known")]
     Unknown,
     #[error("schema version {found} is newer than {known}, the newest that is known: update this program")]
@@ -93,16 +93,17 @@ pub fn read<T: DeserializeOwned>(recorded: &RecordedEvent, data: &str) -> Result
     serde_json::from_str(data).map_err(|source| DecodeError::of(recorded, source.into()))
 }
 
-/// Reads an event that is not written any more.
+/// Reads an event that is not written any more, from data of its last version.
 ///
 /// # Errors
 ///
 /// [`DecodeError`] for data of another shape.
 pub fn retired<Old: DeserializeOwned, Now: IntoIterator<Item = E>, E>(
     recorded: &RecordedEvent,
+    data: &str,
     into: impl Fn(Old) -> Now,
 ) -> Result<Decoded<E>, DecodeError> {
-    Ok(into(read(recorded, recorded.data.as_str())?).into_iter().collect())
+    Ok(into(read(recorded, data)?).into_iter().collect())
 }
 
 /// Says that no event has this type.

@@ -5,18 +5,19 @@ use syn::parse::Parse;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, ExprPath, LitInt, LitStr, Path, Result, Token, bracketed};
 
-/// An event that is written: its name, its schema version, and the functions that lead from one version to the next.
+/// A name, its schema version, and the functions that lead from one version to the next.
 #[derive(Default)]
 pub(crate) struct Written {
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<LitInt>,
-    pub(crate) upcast: Vec<ExprPath>,
+    pub(crate) upcast: Option<Vec<ExprPath>>,
 }
 
 /// A name, or its first versions, that old logs hold and nothing writes any more.
 pub(crate) struct Retired {
     pub(crate) name: LitStr,
-    pub(crate) up_to: Option<i32>,
+    pub(crate) version: Option<LitInt>,
+    pub(crate) upcast: Option<Vec<ExprPath>>,
     pub(crate) into: ExprPath,
 }
 
@@ -58,14 +59,16 @@ pub(crate) fn read(
 impl Written {
     fn take(&mut self, meta: &ParseNestedMeta<'_>) -> Result<bool> {
         if meta.path.is_ident("name") {
-            self.name = Some(meta.value()?.parse()?);
+            once(&mut self.name, meta, || meta.value()?.parse())?;
         } else if meta.path.is_ident("version") {
-            self.version = Some(meta.value()?.parse()?);
+            once(&mut self.version, meta, || meta.value()?.parse())?;
         } else if meta.path.is_ident("upcast") {
-            let steps = meta.value()?;
-            let list;
-            bracketed!(list in steps);
-            self.upcast = list.parse_terminated(ExprPath::parse, Token![,])?.into_iter().collect();
+            once(&mut self.upcast, meta, || {
+                let steps = meta.value()?;
+                let list;
+                bracketed!(list in steps);
+                Ok(list.parse_terminated(ExprPath::parse, Token![,])?.into_iter().collect())
+            })?;
         } else {
             return Ok(false);
         }
@@ -76,7 +79,7 @@ impl Written {
 impl OfType {
     fn take(&mut self, meta: &ParseNestedMeta<'_>) -> Result<bool> {
         if meta.path.is_ident("crate") {
-            self.library = Some(meta.value()?.call(Path::parse_mod_style)?);
+            once(&mut self.library, meta, || meta.value()?.call(Path::parse_mod_style))?;
         } else if meta.path.is_ident("retired") {
             self.retired.push(retired(meta)?);
         } else {
@@ -87,26 +90,40 @@ impl OfType {
 }
 
 fn retired(outer: &ParseNestedMeta<'_>) -> Result<Retired> {
-    let (mut name, mut up_to, mut into) = (None, None, None);
+    let (mut written, mut into) = (Written::default(), None);
     outer.parse_nested_meta(|meta| {
-        if meta.path.is_ident("name") {
-            name = Some(meta.value()?.parse::<LitStr>()?);
-        } else if meta.path.is_ident("up_to") {
-            up_to = Some(version(&meta.value()?.parse::<LitInt>()?)?);
-        } else if meta.path.is_ident("into") {
-            into = Some(meta.value()?.parse::<ExprPath>()?);
-        } else {
-            return Err(meta.error("a retired event knows `name = \"…\"`, `up_to = 1` and `into = function`"));
+        if meta.path.is_ident("into") {
+            return once(&mut into, &meta, || meta.value()?.parse());
         }
-        Ok(())
+        if written.take(&meta)? {
+            return Ok(());
+        }
+        Err(meta.error(
+            "a retired event knows `name = \"…\"`, `version = 2`, `upcast = […]` and `into = function`",
+        ))
     })?;
+    let Written { name, version, upcast } = written;
     match (name, into) {
-        (Some(name), Some(into)) => Ok(Retired { name, up_to, into }),
+        (Some(name), Some(into)) => Ok(Retired { name, version, upcast, into }),
         _ => Err(Error::new(
             outer.path.span(),
             "a retired event needs `name = \"…\"` and `into = function`, which gives the events it is read as",
         )),
     }
+}
+
+/// Takes what is said of a word, once.
+fn once<T>(
+    place: &mut Option<T>,
+    meta: &ParseNestedMeta<'_>,
+    value: impl FnOnce() -> Result<T>,
+) -> Result<()> {
+    if place.is_some() {
+        let word = meta.path.require_ident()?;
+        return Err(Error::new(word.span(), format!("`{word}` is said twice")));
+    }
+    *place = Some(value()?);
+    Ok(())
 }
 
 /// Reads a schema version.

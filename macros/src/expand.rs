@@ -4,15 +4,14 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Field, LitStr, Path};
 
-use crate::attribute::Retired;
-use crate::model::{Events, Kind, Shape};
+use crate::model::{Events, Gone, Kind, Lineage, Shape};
 
 /// Writes the implementation for a type.
 pub(crate) fn implementation(events: &Events) -> TokenStream {
-    let Events { ident, library, kinds, retired } = events;
+    let Events { ident, library, kinds, gone } = events;
     let encode = kinds.iter().map(|kind| encode(kind, library));
     // What is retired comes first: of a name that is still written it takes the first versions.
-    let decode_retired = retired.iter().map(|retired| decode_retired(retired, library));
+    let decode_gone = gone.iter().map(|gone| decode_gone(gone, library));
     let decode = kinds.iter().map(|kind| decode(kind, library));
     quote! {
         #[automatically_derived]
@@ -25,7 +24,7 @@ pub(crate) fn implementation(events: &Events) -> TokenStream {
                 recorded: &#library::RecordedEvent,
             ) -> ::core::result::Result<#library::Decoded<Self>, #library::DecodeError> {
                 match (recorded.event_type.as_str(), recorded.schema_version.get()) {
-                    #(#decode_retired)*
+                    #(#decode_gone)*
                     #(#decode)*
                     _ => ::core::result::Result::Err(#library::derived::unknown(recorded)),
                 }
@@ -35,9 +34,9 @@ pub(crate) fn implementation(events: &Events) -> TokenStream {
 }
 
 fn encode(kind: &Kind, library: &Path) -> TokenStream {
-    let Kind { path, name, version, .. } = kind;
+    let Kind { path, shape, lineage: Lineage { name, version, .. } } = kind;
     let write = quote!(#library::derived::encode);
-    match &kind.shape {
+    match shape {
         Shape::Nothing => quote!(#path => #write(#name, #version, &()),),
         Shape::One => quote!(#path(ref one) => #write(#name, #version, one),),
         Shape::Named(fields) if fields.is_empty() => {
@@ -61,11 +60,11 @@ fn encode(kind: &Kind, library: &Path) -> TokenStream {
 }
 
 fn decode(kind: &Kind, library: &Path) -> TokenStream {
-    let Kind { path, name, version, first, upcast, .. } = kind;
-    let steps = upcast.iter().map(|upcaster| quote!(&|data: &str| #library::derived::step(#upcaster, data)));
-    let data = quote!(#library::derived::upcast(recorded, #first, #version, &[#(#steps),*])?);
+    let Kind { path, shape, lineage } = kind;
+    let name = &lineage.name;
+    let data = newest(lineage, library);
     let read = quote!(#library::derived::read(recorded, &#data)?);
-    let event = match &kind.shape {
+    let event = match shape {
         Shape::Nothing => quote! {{ let () = #read; #path }},
         Shape::One => quote!(#path(#read)),
         Shape::Named(fields) if fields.is_empty() => {
@@ -87,13 +86,19 @@ fn decode(kind: &Kind, library: &Path) -> TokenStream {
     quote!((#name, _) => ::core::result::Result::Ok(#library::Decoded::one(#event)),)
 }
 
-fn decode_retired(retired: &Retired, library: &Path) -> TokenStream {
-    let Retired { name, up_to, into } = retired;
-    let versions = match up_to {
-        Some(up_to) => quote!(..=#up_to),
-        None => quote!(_),
-    };
-    quote!((#name, #versions) => #library::derived::retired(recorded, #into),)
+fn decode_gone(gone: &Gone, library: &Path) -> TokenStream {
+    let Gone { lineage, is_still_written, into } = gone;
+    let Lineage { name, version, .. } = lineage;
+    let versions = if *is_still_written { quote!(..=#version) } else { quote!(_) };
+    let data = newest(lineage, library);
+    quote!((#name, #versions) => #library::derived::retired(recorded, &#data, #into),)
+}
+
+/// The data in the shape of the newest version that is known.
+fn newest(lineage: &Lineage, library: &Path) -> TokenStream {
+    let Lineage { first, version, upcast, .. } = lineage;
+    let steps = upcast.iter().map(|upcaster| quote!(&|data: &str| #library::derived::step(#upcaster, data)));
+    quote!(#library::derived::upcast(recorded, #first, #version, &[#(#steps),*])?)
 }
 
 /// Where the generated code finds serde, whatever its own crate depends on.

@@ -1,8 +1,11 @@
 //! What was derived from: the events, their versions, and what is retired. Whatever cannot be kept is refused here.
 
+use std::collections::HashSet;
+
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Data, DeriveInput, Error, ExprPath, Field, Fields, Ident, LitStr, Path, Result, parse_quote,
+    Attribute, Data, DeriveInput, Error, ExprPath, Field, Fields, Ident, LitInt, LitStr, Path, Result,
+    parse_quote,
 };
 
 use crate::attribute::{self, OfType, Retired, Written};
@@ -15,7 +18,16 @@ pub(crate) struct Events {
     pub(crate) ident: Ident,
     pub(crate) library: Path,
     pub(crate) kinds: Vec<Kind>,
-    pub(crate) retired: Vec<Retired>,
+    pub(crate) gone: Vec<Gone>,
+}
+
+/// A name in the log, with the way to the newest version of its data.
+pub(crate) struct Lineage {
+    pub(crate) name: LitStr,
+    /// The version that the first of `upcast` starts from; older ones are retired.
+    pub(crate) first: i32,
+    pub(crate) version: i32,
+    pub(crate) upcast: Vec<ExprPath>,
 }
 
 /// One kind of event.
@@ -23,11 +35,14 @@ pub(crate) struct Kind {
     /// `Self::Opened`, or `Self` of a struct.
     pub(crate) path: Path,
     pub(crate) shape: Shape,
-    pub(crate) name: LitStr,
-    pub(crate) version: i32,
-    /// The version that the first of `upcast` starts from; older ones are retired.
-    pub(crate) first: i32,
-    pub(crate) upcast: Vec<ExprPath>,
+    pub(crate) lineage: Lineage,
+}
+
+/// What is not written any more: every version of a name, or the first ones where a kind of event still has it.
+pub(crate) struct Gone {
+    pub(crate) lineage: Lineage,
+    pub(crate) is_still_written: bool,
+    pub(crate) into: ExprPath,
 }
 
 /// What an event holds.
@@ -70,39 +85,20 @@ impl Events {
             return Err(Error::new(input.ident.span(), "an enum of events has a variant for each of them"));
         }
         let library = of_type.library.unwrap_or_else(|| parse_quote!(::annals::eventstore));
-        let events = Self { ident: input.ident.clone(), library, kinds, retired: of_type.retired };
-        events.require_distinct_names()?;
-        Ok(events)
+        let gone = collected(of_type.retired.into_iter().map(|retired| Gone::of(retired, &kinds)))?;
+        require_distinct(kinds.iter().map(|kind| &kind.lineage.name), "is the name of another event")?;
+        require_distinct(gone.iter().map(|gone| &gone.lineage.name), "is retired twice")?;
+        Ok(Self { ident: input.ident.clone(), library, kinds, gone })
     }
+}
 
-    fn require_distinct_names(&self) -> Result<()> {
-        let mut seen: Vec<&LitStr> = Vec::new();
-        for name in self.kinds.iter().map(|kind| &kind.name) {
-            if seen.iter().any(|other| other.value() == name.value()) {
-                return Err(Error::new(
-                    name.span(),
-                    format!("{:?} is the name of another event", name.value()),
-                ));
-            }
-            seen.push(name);
-        }
-        let mut gone: Vec<&LitStr> = Vec::new();
-        for Retired { name, up_to, .. } in &self.retired {
-            let is_written = seen.iter().any(|other| other.value() == name.value());
-            if is_written && up_to.is_none() {
-                let told = format!(
-                    "{:?} is still written: say up to which version it is retired, `up_to = 1`",
-                    name.value()
-                );
-                return Err(Error::new(name.span(), told));
-            }
-            if gone.iter().any(|other| other.value() == name.value()) {
-                return Err(Error::new(name.span(), format!("{:?} is retired twice", name.value())));
-            }
-            gone.push(name);
-        }
-        Ok(())
-    }
+fn require_distinct<'a>(names: impl Iterator<Item = &'a LitStr>, told: &str) -> Result<()> {
+    let mut seen = HashSet::new();
+    let all = names.map(|name| match seen.insert(name.value()) {
+        true => Ok(()),
+        false => Err(Error::new(name.span(), format!("{:?} {told}", name.value()))),
+    });
+    collected(all).map(drop)
 }
 
 /// Every fault at once.
@@ -126,28 +122,56 @@ impl Kind {
                         #[event(name = \"money-deposited\")]";
             return Err(Error::new(ident.span(), told));
         };
+        let first = first_kept(&name, retired)?;
+        let lineage = Lineage::of(name, version, upcast, first)?;
+        Ok(Self { path, shape: Shape::of(fields)?, lineage })
+    }
+}
+
+/// The first version of a name that is not retired.
+fn first_kept(name: &LitStr, retired: &[Retired]) -> Result<i32> {
+    let Some(retired) = retired.iter().find(|retired| retired.name.value() == name.value()) else {
+        return Ok(1);
+    };
+    let Some(literal) = &retired.version else {
+        let told = format!(
+            "{:?} is still written: say up to which version it is retired, `version = 1`",
+            name.value()
+        );
+        return Err(Error::new(retired.name.span(), told));
+    };
+    Ok(attribute::version(literal)?.saturating_add(1))
+}
+
+impl Gone {
+    fn of(retired: Retired, kinds: &[Kind]) -> Result<Self> {
+        let Retired { name, version, upcast, into } = retired;
+        let lineage = Lineage::of(name, version, upcast, 1)?;
+        let is_still_written = kinds.iter().any(|kind| kind.lineage.name.value() == lineage.name.value());
+        Ok(Self { lineage, is_still_written, into })
+    }
+}
+
+impl Lineage {
+    fn of(name: LitStr, literal: Option<LitInt>, upcast: Option<Vec<ExprPath>>, first: i32) -> Result<Self> {
         require_name(&name)?;
-        let literal = version;
+        let upcast = upcast.unwrap_or_default();
         let version = literal.as_ref().map_or(Ok(1), attribute::version)?;
-        let retired = retired.iter().find(|retired| retired.name.value() == name.value());
-        let first = retired.and_then(|retired| retired.up_to).map_or(1, |up_to| up_to + 1);
-        let steps = i32::try_from(upcast.len()).unwrap_or(i32::MAX);
-        if first + steps != version {
-            let told = match (first > version, first == version) {
-                (true, _) => {
-                    format!("version {version} is retired: the version that is written lies behind it")
-                }
-                (_, true) => format!("version {version} is the first one: there is nothing to upcast from"),
+        let steps = i64::try_from(upcast.len()).unwrap_or(i64::MAX);
+        let needed = i64::from(version) - i64::from(first);
+        if steps != needed {
+            let told = match needed {
+                ..0 => format!("version {version} is retired: the version that is written lies behind it"),
+                0 => format!("version {version} is the first one: there is nothing to upcast from"),
                 _ => format!(
-                    "version {version} needs {} upcasters, one for each step from {first} to {version}, not {steps}: \
+                    "version {version} needs {needed} upcasters, one for each step from {first} to {version}, not {steps}: \
                      upcast = [from_{first}_to_{}, …]",
-                    version - first,
                     first + 1
                 ),
             };
             return Err(Error::new(literal.map_or(name.span(), |literal| literal.span()), told));
         }
-        Ok(Self { path, shape: Shape::of(fields)?, name, version, first, upcast })
+        Ok(Self { name, first, version, upcast })
     }
 }
 

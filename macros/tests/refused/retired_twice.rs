@@ -1,0 +1,11 @@
+use annals_macros::Event;
+
+#[derive(Event)]
+#[event(retired(name = "account-moved", into = nothing))]
+#[event(retired(name = "account-moved", version = 2, upcast = [one_to_two], into = nothing))]
+enum AccountEvent {
+    #[event(name = "account-closed")]
+    Closed,
+}
+
+fn main() {}
