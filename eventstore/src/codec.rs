@@ -9,8 +9,9 @@ use crate::event::{EventType, InvalidEvent, NewEvent, RecordedEvent};
 /// A domain's events, each under a name and at a schema version: what is written, and how all that was ever written is
 /// read.
 ///
-/// It is derived for an enum with a variant for each event, or for a struct that is one. Fields are written as JSON by
-/// serde, whose attributes work on them. The names are said, never taken from Rust: they are in the log for ever.
+/// It is derived for an enum with a variant for each event, or for a struct that is one. The names are said, never taken
+/// from Rust: they are in the log for ever. Data is JSON, written by serde: fields with names are an object, one field
+/// without a name is the data itself, nothing is `{}` (and is read from `null` too).
 ///
 /// | on a variant, or the struct | |
 /// |---|---|
@@ -24,6 +25,15 @@ use crate::event::{EventType, InvalidEvent, NewEvent, RecordedEvent};
 /// | `#[event(retired(name = "…", version = 3, upcast = […], into = function))]` | the same for a name that had several versions: the function takes data of the last one, `upcast` leads there as it did before |
 /// | `#[event(retired(name = "…", version = 1, into = function))]` | of a name that is still written: its first versions, up to this one |
 /// | `#[event(crate = annals_eventstore)]` | for those who depend on this crate and not on `annals` |
+///
+/// | for serde | |
+/// |---|---|
+/// | on a field with a name | every attribute of serde, which sees the field as its type has it: functions of `with` or `skip_serializing_if` may be generic |
+/// | on the field without a name | `with`, `serialize_with`, `deserialize_with` |
+/// | on a variant, or the struct, whose fields have names | `rename_all`, `deny_unknown_fields` |
+/// | on the enum | `rename_all_fields` |
+///
+/// Any other attribute of serde would have no effect, and does not compile.
 ///
 /// Data of a newer version than the one that is written, or was written last, is refused: deploy what reads before what
 /// writes.

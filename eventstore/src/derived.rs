@@ -110,3 +110,6 @@ pub fn retired<Old: DeserializeOwned, Now: IntoIterator<Item = E>, E>(
 pub fn unknown(recorded: &RecordedEvent) -> DecodeError {
     DecodeError::of(recorded, Refused::Unknown.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 mod attribute;
 mod expand;
 mod model;
+mod shape;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

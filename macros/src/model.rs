@@ -3,12 +3,10 @@
 use std::collections::HashSet;
 
 use syn::spanned::Spanned;
-use syn::{
-    Attribute, Data, DeriveInput, Error, ExprPath, Field, Fields, Ident, LitInt, LitStr, Path, Result,
-    parse_quote,
-};
+use syn::{Data, DeriveInput, Error, ExprPath, Ident, LitInt, LitStr, Path, Result, parse_quote};
 
 use crate::attribute::{self, OfType, Retired, Written};
+use crate::shape::{self, Shape};
 
 /// The longest name, in bytes; what the log takes.
 const NAME_BYTES_MAX: usize = 255;
@@ -16,6 +14,7 @@ const NAME_BYTES_MAX: usize = 255;
 /// A type and its events.
 pub(crate) struct Events {
     pub(crate) ident: Ident,
+    pub(crate) is_enum: bool,
     pub(crate) library: Path,
     pub(crate) kinds: Vec<Kind>,
     pub(crate) gone: Vec<Gone>,
@@ -32,8 +31,8 @@ pub(crate) struct Lineage {
 
 /// One kind of event.
 pub(crate) struct Kind {
-    /// `Self::Opened`, or `Self` of a struct.
-    pub(crate) path: Path,
+    /// Of the variant, or of the struct.
+    pub(crate) ident: Ident,
     pub(crate) shape: Shape,
     pub(crate) lineage: Lineage,
 }
@@ -43,13 +42,6 @@ pub(crate) struct Gone {
     pub(crate) lineage: Lineage,
     pub(crate) is_still_written: bool,
     pub(crate) into: ExprPath,
-}
-
-/// What an event holds.
-pub(crate) enum Shape {
-    Nothing,
-    One,
-    Named(Vec<Field>),
 }
 
 impl Events {
@@ -64,18 +56,21 @@ impl Events {
         let kinds = match &input.data {
             Data::Enum(data) => {
                 attribute::read(&input.attrs, None, Some(&mut of_type))?;
+                let naming = shape::naming_of_all(&input.attrs)?;
                 let variants = data.variants.iter().map(|variant| {
                     let ident = &variant.ident;
                     let mut written = Written::default();
                     attribute::read(&variant.attrs, Some(&mut written), None)?;
-                    Kind::of(parse_quote!(Self::#ident), ident, &variant.fields, written, &of_type.retired)
+                    let shape = Shape::of(&variant.attrs, &variant.fields, &naming)?;
+                    Kind::of(ident, shape, written, &of_type.retired)
                 });
                 collected(variants)?
             }
             Data::Struct(data) => {
                 let mut written = Written::default();
                 attribute::read(&input.attrs, Some(&mut written), Some(&mut of_type))?;
-                vec![Kind::of(parse_quote!(Self), &input.ident, &data.fields, written, &of_type.retired)?]
+                let shape = Shape::of(&input.attrs, &data.fields, &[])?;
+                vec![Kind::of(&input.ident, shape, written, &of_type.retired)?]
             }
             Data::Union(_) => {
                 return Err(Error::new(input.ident.span(), "events are enums or structs, not unions"));
@@ -88,7 +83,8 @@ impl Events {
         let gone = collected(of_type.retired.into_iter().map(|retired| Gone::of(retired, &kinds)))?;
         require_distinct(kinds.iter().map(|kind| &kind.lineage.name), "is the name of another event")?;
         require_distinct(gone.iter().map(|gone| &gone.lineage.name), "is retired twice")?;
-        Ok(Self { ident: input.ident.clone(), library, kinds, gone })
+        let is_enum = matches!(input.data, Data::Enum(_));
+        Ok(Self { ident: input.ident.clone(), is_enum, library, kinds, gone })
     }
 }
 
@@ -115,7 +111,7 @@ fn collected<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
 }
 
 impl Kind {
-    fn of(path: Path, ident: &Ident, fields: &Fields, written: Written, retired: &[Retired]) -> Result<Self> {
+    fn of(ident: &Ident, shape: Shape, written: Written, retired: &[Retired]) -> Result<Self> {
         let Written { name, version, upcast } = written;
         let Some(name) = name else {
             let told = "an event has a name of its own in the log, which stays when the Rust name changes: \
@@ -124,7 +120,7 @@ impl Kind {
         };
         let first = first_kept(&name, retired)?;
         let lineage = Lineage::of(name, version, upcast, first)?;
-        Ok(Self { path, shape: Shape::of(fields)?, lineage })
+        Ok(Self { ident: ident.clone(), shape, lineage })
     }
 }
 
@@ -173,25 +169,6 @@ impl Lineage {
         }
         Ok(Self { name, first, version, upcast })
     }
-}
-
-impl Shape {
-    fn of(fields: &Fields) -> Result<Self> {
-        match fields {
-            Fields::Unit => Ok(Self::Nothing),
-            Fields::Unnamed(unnamed) if unnamed.unnamed.len() == 1 => Ok(Self::One),
-            Fields::Unnamed(unnamed) => {
-                Err(Error::new(unnamed.span(), "the fields of an event have names: positions cannot evolve"))
-            }
-            Fields::Named(named) => Ok(Self::Named(named.named.iter().map(kept).collect())),
-        }
-    }
-}
-
-/// A field with what serde is told of it, and nothing else.
-fn kept(field: &Field) -> Field {
-    let is_for_serde = |attribute: &&Attribute| attribute.path().is_ident("serde");
-    Field { attrs: field.attrs.iter().filter(is_for_serde).cloned().collect(), ..field.clone() }
 }
 
 fn require_name(name: &LitStr) -> Result<()> {
