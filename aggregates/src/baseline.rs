@@ -6,9 +6,9 @@ use annals_eventstore::Version;
 
 use crate::loaded::Loaded;
 
-/// A state that was committed once, and what it took to come by it.
+/// A state that was committed once, and what it took to come by it: what a cache keeps.
 #[derive(Debug, Clone)]
-pub(crate) struct Baseline<A> {
+pub struct Baseline<A> {
     pub(crate) loaded: Loaded<A>,
     /// The version of the youngest snapshot known of; 0 where there is none.
     pub(crate) snapshot: Version,
@@ -18,11 +18,21 @@ pub(crate) struct Baseline<A> {
 
 impl<A: Default> Default for Baseline<A> {
     fn default() -> Self {
-        Self { loaded: Loaded::default(), snapshot: Version::NONE, replay: Duration::ZERO }
+        Self::new(Loaded::default())
     }
 }
 
 impl<A> Baseline<A> {
+    /// Makes one of a state that is committed.
+    pub fn new(loaded: Loaded<A>) -> Self {
+        Self { loaded, snapshot: Version::NONE, replay: Duration::ZERO }
+    }
+
+    /// Returns the state, and the version that it is the state of.
+    pub fn loaded(&self) -> &Loaded<A> {
+        &self.loaded
+    }
+
     /// Returns how many events stand behind the youngest snapshot.
     pub(crate) fn events_since_snapshot(&self) -> u64 {
         let since = self.loaded.version.get().saturating_sub(self.snapshot.get());

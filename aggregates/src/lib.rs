@@ -32,6 +32,7 @@ pub mod test_kit;
 mod together;
 
 pub use aggregate::Aggregate;
+pub use baseline::Baseline;
 pub use cache::{CACHE_STATES_DEFAULT, CacheOptions};
 pub use context::Context;
 pub use deciding::Deciding;
@@ -43,6 +44,6 @@ pub use handle::{
     BATCH_COMMANDS_DEFAULT, HandleError, HandleOptions, Handles, IDLE_DEFAULT, MAILBOX_COMMANDS_DEFAULT,
 };
 pub use loaded::Loaded;
-pub use repository::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions, Repository};
+pub use repository::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions, Repository, States};
 pub use snapshots::{SNAPSHOT_EVERY_DEFAULT, Snapshot, SnapshotPolicy, SnapshotShape};
 pub use together::{ExecutedTogether, Together, TogetherError};

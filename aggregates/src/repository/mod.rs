@@ -36,13 +36,14 @@ pub(crate) use backoff::pause;
 pub(crate) use decision::{Verdict, decision, encode};
 pub(crate) use load::catch_up;
 pub use options::{EXECUTE_ATTEMPTS_DEFAULT, ExecuteOptions};
-pub(crate) use ports::{Boxed, Snapshots, Start, States};
+pub use ports::States;
+pub(crate) use ports::{Boxed, Snapshots, Start};
 pub(crate) use source::Log;
 
 /// Loads the aggregates of one type from a log, and executes commands on them.
 ///
 /// Cheap to clone when the store is. It keeps nothing between two calls, unless it is given a cache
-/// ([`Repository::with_cache`]) or snapshots ([`Repository::with_snapshots`]).
+/// ([`Repository::with_cache`], [`Repository::with_states`]) or snapshots ([`Repository::with_snapshots`]).
 ///
 /// # Examples
 ///
@@ -78,6 +79,12 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
     #[must_use]
     pub fn page_events(self, page_events: usize) -> Self {
         Self { page_events: page_events.max(1), ..self }
+    }
+
+    /// Keeps the states of recent commands in a cache of your own, for all clones of this repository.
+    #[must_use]
+    pub fn with_states(self, states: Arc<dyn States<A>>) -> Self {
+        Self { states: Some(states), ..self }
     }
 
     /// Returns the log.
@@ -181,11 +188,6 @@ impl<A: Aggregate, S: EventStore> Repository<A, S> {
     /// Keeps snapshots here.
     pub(crate) fn with_snapshotter(self, snapshots: Arc<dyn Snapshots<A>>) -> Self {
         Self { snapshots: Some(snapshots), ..self }
-    }
-
-    /// Keeps states here.
-    pub(crate) fn with_states(self, states: Arc<dyn States<A>>) -> Self {
-        Self { states: Some(states), ..self }
     }
 
     pub(crate) fn snapshots(&self) -> Option<&dyn Snapshots<A>> {
