@@ -20,6 +20,10 @@ pg18 *arguments:
 stress seconds="60":
     ANNALS_STRESS_SECONDS={{ seconds }} cargo test --test it stress:: -- --nocapture
 
+# Five minutes of commands that meet, repeat, die and are compared with a model of one thread
+commands seconds="300":
+    ANNALS_COMMANDS_SECONDS={{ seconds }} cargo test --test it commands:: -- --nocapture
+
 # A subscription reads a million events in a process of its own; how much it grows
 memory:
     cargo test --test it a_subscription_reads_a_million -- --ignored --nocapture

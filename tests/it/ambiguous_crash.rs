@@ -5,26 +5,23 @@
 //! got. (`pg_terminate_backend` ends sessions between commits only.)
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use annals_devdb::{PrivateServer, Profile, Server, TestFailure, TestResult};
-use annals_eventstore::postgres::{ConnectOptions, SchemaName, StoreConfig, connect, migrate};
+use annals_devdb::{TestFailure, TestResult};
 use annals_eventstore::{
     Append, AppendError, AppendMany, EventId, EventStore, ExpectedVersion, GlobalPosition, LogQuery,
     NewEvent, PostgresStore,
 };
 use tokio::task::JoinSet;
 
+use crate::support::DoomedServer;
+
 /// At least so many kills, and more until both kinds of unknown outcomes were seen.
 const KILLS_MIN: usize = 12;
 const KILLS_MAX: usize = 150;
 const WRITERS: usize = 16;
-
-/// Commits that wait for the disk: that is when most kills find them, their records written already.
-const DURABLE: &[(&str, &str)] = &[("fsync", "on"), ("synchronous_commit", "on")];
 
 /// What a writer learned about its appends.
 #[derive(Debug, Default)]
@@ -36,63 +33,6 @@ struct Learned {
     resolved: usize,
     /// Events whose outcome is unknown: nearly all of appends that cannot be recognised.
     unknown: Vec<EventId>,
-}
-
-/// A server of the test's own, whose backends may be killed.
-struct Doomed {
-    server: PrivateServer,
-    folder: PathBuf,
-}
-
-impl Doomed {
-    async fn start() -> Result<Self, TestFailure> {
-        let folder = std::env::temp_dir().join(format!("annals-crash-{}", std::process::id()));
-        let server = Server::private(Profile::Test, &folder, DURABLE).await?;
-        server.server().ensure_database("shop").await?;
-        migrate(&server.url("shop").parse()?, &SchemaName::default()).await?;
-        Ok(Self { server, folder })
-    }
-
-    async fn store(&self) -> Result<PostgresStore, TestFailure> {
-        let config = StoreConfig { notify: false, ..StoreConfig::new(self.server.url("shop").parse()?) };
-        Ok(PostgresStore::open(config).await?)
-    }
-
-    /// Kills a backend that appends, at a random moment; returns once the server is there again.
-    async fn kill_one(&self) -> TestResult {
-        let options: ConnectOptions = self.server.url("shop").parse()?;
-        let client = connect(&options).await?.into_client();
-        // A moment within some appends; random, so that kills fall everywhere.
-        let busy = "select pid, (random() * 3000)::integer from pg_stat_activity
-                    where datname = current_database() and pid <> pg_backend_pid() and state = 'active'
-                    order by random() limit 1";
-        let (pid, microseconds): (i32, i32) = loop {
-            if let Some(row) = client.query_opt(busy, &[]).await? {
-                break (row.get(0), row.get(1));
-            }
-            tokio::task::yield_now().await;
-        };
-        tokio::time::sleep(Duration::from_micros(microseconds.unsigned_abs().into())).await;
-        let killed = tokio::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().await?;
-        if !killed.success() {
-            // It ended by itself.
-            return Ok(());
-        }
-        while client.simple_query("select 1").await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-        while connect(&options).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Doomed {
-    fn drop(&mut self) {
-        // The server may still write while it goes; what is left then is the system's to clean.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
 }
 
 /// Appends until it is stopped, every other time in a way that can be recognised.
@@ -138,7 +78,7 @@ async fn write(store: PostgresStore, writer: usize, stop: Arc<AtomicBool>) -> Re
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_event_survives_killed_backends_once_and_none_comes_twice() -> TestResult {
-    let doomed = Doomed::start().await?;
+    let doomed = DoomedServer::start("crash").await?;
     let store = doomed.store().await?;
     let (mut kills, mut committed, mut unknown) = (0, 0, 0);
     let (mut acknowledged, mut resolved) = (HashSet::new(), 0);

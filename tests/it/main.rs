@@ -15,6 +15,7 @@ mod append_unique_ids;
 mod architecture;
 mod checkup;
 mod command_service;
+mod commands;
 mod conformance_matrix;
 mod conformance_memory;
 mod conformance_notices_broken_readers;

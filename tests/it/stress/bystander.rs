@@ -6,8 +6,8 @@ use std::time::Duration;
 use annals_devdb::TestFailure;
 use tokio_postgres::{Client, Error};
 
-use super::dice::Dice;
 use super::ground::Ground;
+use crate::support::Dice;
 
 /// What a bystander keeps open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

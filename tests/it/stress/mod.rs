@@ -7,7 +7,6 @@
 //! `ANNALS_STRESS_SECONDS` says how long, 5 by default; `just stress` takes a minute.
 
 mod bystander;
-mod dice;
 mod follower;
 mod ground;
 mod tally;
@@ -24,8 +23,8 @@ use tokio::task::JoinSet;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+use crate::support::Dice;
 use bystander::{Bystander, kill_backends, leave_prepared_transaction};
-use dice::Dice;
 use follower::{Follower, Seen, follow};
 use ground::Ground;
 use trouble::Trouble;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
-use super::dice::Dice;
 use super::ground::Ground;
+use crate::support::Dice;
 
 /// Streams that everybody writes to.
 const STREAMS: u64 = 12;

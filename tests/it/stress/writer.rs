@@ -8,9 +8,9 @@ use annals_eventstore::{
 };
 use tokio_postgres::error::SqlState;
 
-use super::dice::Dice;
 use super::ground::Ground;
 use super::trouble::Trouble;
+use crate::support::Dice;
 
 /// Makes one kind of trouble until the time is over, at least once.
 pub(super) async fn make_trouble(ground: Arc<Ground>, trouble: Trouble, mut dice: Dice) {
