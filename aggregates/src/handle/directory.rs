@@ -77,3 +77,70 @@ impl<A: Aggregate> Directory<A> {
         self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::context::Context;
+    use crate::events::Events;
+    use crate::repository::ExecuteOptions;
+
+    #[derive(Debug, Clone, Default)]
+    struct Nobody;
+
+    #[derive(Debug, annals_eventstore::Event)]
+    #[event(crate = annals_eventstore)]
+    enum Nothing {
+        #[event(name = "nothing")]
+        Happened,
+    }
+
+    impl Aggregate for Nobody {
+        const CATEGORY: &'static str = "nobody";
+        type Id = u32;
+        type Command = ();
+        type Event = Nothing;
+        type Refusal = Infallible;
+
+        fn decide(&self, (): (), _: &Context) -> Result<Events<Nothing>, Infallible> {
+            Ok(Nothing::Happened.into())
+        }
+
+        fn evolve(&mut self, Nothing::Happened: &Nothing) {}
+    }
+
+    /// A directory with one aggregate in memory, a way to it, and where the way ends.
+    fn one_in_memory() -> (Directory<Nobody>, StreamName, Mailbox<Nobody>, Inbox<Nobody>) {
+        let (directory, stream) = (Directory::default(), "nobody-1".parse().expect("a stream name"));
+        let (mailbox, inbox) = mpsc::channel(4);
+        let way = directory.way_to(&stream, || mailbox).expect("the directory is open");
+        (directory, stream, way, inbox)
+    }
+
+    fn send(way: &Mailbox<Nobody>) {
+        let (answer, _) = oneshot::channel();
+        let (context, options) = (Context::new(), ExecuteOptions::default());
+        let envelope = Box::new(Envelope { command: (), context, options, answer });
+        way.try_send(envelope).expect("there is room");
+    }
+
+    #[test]
+    fn an_aggregate_is_let_go_only_when_nobody_has_a_way_to_it_and_no_command_waits() {
+        let (directory, stream, way, mut inbox) = one_in_memory();
+        assert!(!directory.let_go(&stream, &inbox), "somebody has a way to it");
+        send(&way);
+        assert!(!directory.let_go(&stream, &inbox), "somebody has a way to it, and a command waits");
+        drop(way);
+        assert!(!directory.let_go(&stream, &inbox), "a command waits");
+        assert_eq!(directory.live(), 1);
+
+        inbox.try_recv().expect("the command waits still");
+
+        assert!(directory.let_go(&stream, &inbox));
+        assert_eq!(directory.live(), 0);
+    }
+}

@@ -1,5 +1,8 @@
 //! The life of an aggregate in memory: brought in once, crowded, idle, panicking, shut down.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use annals_aggregates::{Context, Executed, HandleError, HandleOptions, Handles, SnapshotPolicy};
@@ -219,4 +222,115 @@ async fn a_caller_that_goes_away_leaves_its_command_behind() {
 
     assert!(gone.await.unwrap_err().is_cancelled());
     assert_eq!(jars(&store).load(&1).await.unwrap().state.coins, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aggregate_that_somebody_is_on_the_way_to_stays_in_memory() {
+    let (store, idle) = (ScriptedStore::default(), Duration::from_secs(5));
+    let handles = Handles::new(jars(&store), HandleOptions { idle, ..HandleOptions::default() });
+    handles.execute(&1, JarCommand::Put(1), &Context::new()).await.unwrap();
+    store.take_reads();
+    let caller = tokio::spawn({
+        let handles = handles.clone();
+        async move {
+            // A task whose turn is over stops with the way in its hand, right before the mailbox.
+            while tokio::task::coop::has_budget_remaining() {
+                tokio::task::coop::consume_budget().await;
+            }
+            let context = Context::new();
+            let mut asked = pin!(handles.execute(&1, JarCommand::Put(1), &context));
+            let stops = poll_fn(|task| Poll::Ready(asked.as_mut().poll(task).is_pending())).await;
+            assert!(stops, "the command is in the mailbox already");
+            tokio::time::sleep(idle * 3).await;
+            let live = handles.live();
+            (live, asked.await)
+        }
+    });
+
+    let (live, answer) = caller.await.unwrap();
+
+    assert_eq!(live, 1, "it was let go while somebody was on the way to it");
+    assert_eq!(answer.unwrap().loaded().unwrap().state.coins, 2);
+    assert_eq!(store.take_reads(), 0, "it never left memory");
+    tokio::time::sleep(idle * 2).await;
+    assert_eq!(handles.live(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_aggregate_is_not_let_go_however_long_its_append_takes() {
+    let (store, idle) = (ScriptedStore::default(), Duration::from_secs(5));
+    let gate = store.gated();
+    let options = HandleOptions { idle, mailbox_commands: 2, ..HandleOptions::default() };
+    let handles = Handles::new(jars(&store), options);
+    let put = || {
+        let handles = handles.clone();
+        tokio::spawn(async move { handles.execute(&1, JarCommand::Put(1), &Context::new()).await })
+    };
+    let first = put();
+    gate.until_one_arrived().await;
+    // Two find room, two wait for it.
+    let waiting: Vec<_> = (0..4).map(|_| put()).collect();
+    drop(handles);
+
+    for _ in 0..4 {
+        tokio::time::sleep(idle * 10).await;
+        gate.let_through(1);
+    }
+
+    for caller in std::iter::once(first).chain(waiting) {
+        caller.await.unwrap().unwrap();
+    }
+    assert_eq!(jars(&store).load(&1).await.unwrap().state.coins, 5);
+    assert_eq!(store.take_reads(), 1 + 1, "it was brought in once, and read by this test");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_carried_out_when_every_handle_is_dropped_and_nobody_waits_for_the_answer() {
+    let store = ScriptedStore::default();
+    let (gate, handles) = (store.gated(), handles(&store));
+    let put = || {
+        let handles = handles.clone();
+        tokio::spawn(async move { handles.execute(&1, JarCommand::Put(1), &Context::new()).await })
+    };
+    let first = put();
+    gate.until_one_arrived().await;
+    let waiting: Vec<_> = (0..3).map(|_| put()).collect();
+    tokio::task::yield_now().await;
+
+    drop(handles);
+    for caller in std::iter::once(first).chain(waiting) {
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+    }
+    gate.let_through(2);
+
+    while jars(&store).load(&1).await.unwrap().state.coins < 4 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_command_is_lost_where_aggregates_leave_memory_and_come_back_all_the_time() {
+    let store = ScriptedStore::default();
+    let options = HandleOptions { idle: Duration::ZERO, ..HandleOptions::default() };
+    let handles = Handles::new(jars(&store), options);
+    let (callers, commands) = (4_u64, 300_u64);
+    let asking: Vec<_> = (0..callers)
+        .map(|_| {
+            let handles = handles.clone();
+            tokio::spawn(async move {
+                for command in 0..commands {
+                    handles.execute(&1, JarCommand::Put(1), &Context::new()).await.expect("nobody was lost");
+                    // On the tick on which aggregates leave.
+                    tokio::time::sleep(Duration::from_millis(command % 3)).await;
+                }
+            })
+        })
+        .collect();
+    for caller in asking {
+        caller.await.unwrap();
+    }
+
+    assert_eq!(jars(&store).load(&1).await.unwrap().state.coins, callers * commands);
+    assert!(store.take_reads() > 100, "it hardly ever left memory");
 }
