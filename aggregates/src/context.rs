@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use annals_eventstore::{CausationId, CorrelationId, Metadata, RecordedEvent};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
+
+use crate::clock::{VirtualClock, later};
 
 /// The clock and the ids a decision may use, and where the command came from.
 ///
@@ -36,10 +39,11 @@ pub struct Context {
     metadata: Metadata,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Clock {
     System,
     Fixed(DateTime<Utc>),
+    Virtual(VirtualClock),
 }
 
 #[derive(Debug, Clone)]
@@ -66,6 +70,16 @@ impl Context {
         Self {
             clock: Clock::Fixed(now),
             ids: Ids::Counted(Arc::new(AtomicU64::new(0))),
+            metadata: Metadata::default(),
+        }
+    }
+
+    /// Makes a context whose time is that of a clock that the test lets go on, and whose ids are counted from 1, over
+    /// all contexts of the clock.
+    pub fn by(clock: &VirtualClock) -> Self {
+        Self {
+            clock: Clock::Virtual(clock.clone()),
+            ids: Ids::Counted(clock.ids()),
             metadata: Metadata::default(),
         }
     }
@@ -126,9 +140,10 @@ impl Context {
 
     /// Returns the time by the context's clock.
     pub fn now(&self) -> DateTime<Utc> {
-        match self.clock {
+        match &self.clock {
             Clock::System => Utc::now(),
-            Clock::Fixed(now) => now,
+            Clock::Fixed(now) => *now,
+            Clock::Virtual(clock) => clock.now(),
         }
     }
 
@@ -137,6 +152,22 @@ impl Context {
         match &self.ids {
             Ids::Drawn => Uuid::now_v7(),
             Ids::Counted(given) => Uuid::from_u128(u128::from(given.fetch_add(1, Ordering::Relaxed)) + 1),
+        }
+    }
+
+    /// Lets time pass by the context's clock.
+    ///
+    /// # Panics
+    ///
+    /// When that is the system's clock, which nobody sets.
+    #[track_caller]
+    pub(crate) fn advance(&mut self, by: Duration) {
+        match &mut self.clock {
+            Clock::System => {
+                panic!("the system's clock cannot be put forward: give the test a clock of its own")
+            }
+            Clock::Fixed(now) => *now = later(*now, by),
+            Clock::Virtual(clock) => clock.advance(by),
         }
     }
 

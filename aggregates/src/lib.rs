@@ -16,6 +16,7 @@
 mod aggregate;
 mod baseline;
 mod cache;
+mod clock;
 mod context;
 mod deciding;
 mod error;
@@ -34,6 +35,7 @@ mod together;
 pub use aggregate::Aggregate;
 pub use baseline::Baseline;
 pub use cache::{CACHE_STATES_DEFAULT, CacheOptions};
+pub use clock::VirtualClock;
 pub use context::Context;
 pub use deciding::Deciding;
 pub use error::{ExecuteError, Fault, LoadError};

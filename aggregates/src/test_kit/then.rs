@@ -6,13 +6,16 @@ use annals_eventstore::ClaimChange;
 
 use super::difference::difference;
 use crate::aggregate::Aggregate;
+use crate::context::Context;
 use crate::events::Events;
 
 /// A decision that was taken, ready to be compared with what was expected.
 ///
-/// Every expectation returns the decision again, so that several can follow each other.
+/// Every expectation returns the decision again, so that several can follow each other, and after them the next
+/// command: it is decided on the state that this one left.
 pub struct Then<A: Aggregate> {
     pub(super) state: A,
+    pub(super) context: Context,
     pub(super) decided: Result<Events<A::Event>, A::Refusal>,
 }
 

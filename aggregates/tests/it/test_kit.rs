@@ -1,9 +1,10 @@
 //! The test kit: it passes what holds, and says readably what does not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use annals_aggregates::test_kit::given;
-use annals_aggregates::{Aggregate, Context, Events};
+use annals_aggregates::{Aggregate, Context, Events, VirtualClock};
 use annals_eventstore::Event;
 
 use crate::jar::{Jar, JarCommand, JarEvent, JarRefusal};
@@ -124,4 +125,50 @@ fn an_event_that_does_not_survive_the_log_fails_the_test_that_decides_it() {
         said,
         "an event is not read back as it was written (- written, + read back)\n  - noted {\"note\":\"milk\"}\n  + noted {\"note\":\"\"}"
     );
+}
+
+#[test]
+fn commands_follow_each_other_and_time_passes_only_between_them() {
+    let stamped = |at: &str, id: u32| JarEvent::Stamped {
+        at: at.into(),
+        id: format!("00000000-0000-0000-0000-{id:012}"),
+    };
+    let minute = Duration::from_secs(60);
+    given::<Jar>([JarEvent::Put(3)])
+        .after(minute)
+        .when(JarCommand::Stamp)
+        .then_events([stamped("1970-01-01T00:01:00+00:00", 1)])
+        .when(JarCommand::Take(4))
+        .then_refused(JarRefusal::NotEnough { coins: 3, wanted: 4 })
+        .after(minute)
+        .when(JarCommand::Stamp)
+        .then_events([stamped("1970-01-01T00:02:00+00:00", 2)])
+        .and([JarEvent::Put(1)])
+        .when(JarCommand::Take(4))
+        .then_state(|jar| assert_eq!((jar.coins, jar.changes), (0, 5)));
+}
+
+#[tokio::test]
+async fn a_clock_of_the_test_is_the_time_of_the_test_kit_and_of_every_context_by_it() {
+    let clock = VirtualClock::at("2026-12-24T18:00:00Z".parse().unwrap());
+    let store = crate::scripted_store::ScriptedStore::default();
+    let (jars, context) = (crate::jar::jars(&store), Context::by(&clock));
+    let reserved = given::<Jar>([]).by(&clock).when(JarCommand::Stamp);
+
+    clock.advance(Duration::from_millis(1_500));
+
+    let executed = jars.execute(&1, JarCommand::Stamp, &context).await.unwrap();
+    let stamped = |id| JarEvent::Stamped { at: "2026-12-24T18:00:01.500+00:00".into(), id };
+    assert_eq!(executed.events(), [stamped("00000000-0000-0000-0000-000000000002".into())]);
+    let third = stamped("00000000-0000-0000-0000-000000000003".into());
+    reserved.when(JarCommand::Stamp).then_events([third]);
+    assert_eq!(context.now(), clock.now());
+}
+
+#[test]
+fn the_systems_clock_is_not_put_forward() {
+    let said = catch_unwind(|| given::<Jar>([]).under(Context::new()).after(Duration::from_secs(1)));
+    let said = said.expect_err("nobody sets the system's clock").downcast::<&str>().unwrap();
+
+    assert_eq!(*said, "the system's clock cannot be put forward: give the test a clock of its own");
 }

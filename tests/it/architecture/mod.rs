@@ -80,7 +80,7 @@ const AGGREGATES: &[(&str, &[&str])] = &[
     ("telemetry", &["telemetry"]),
     (
         "value types",
-        &["aggregate", "baseline", "context", "deciding", "error", "events", "executed", "loaded"],
+        &["aggregate", "baseline", "clock", "context", "deciding", "error", "events", "executed", "loaded"],
     ),
     ("the test kit", &["test_kit"]),
     ("the repository", &["fold", "repository"]),
