@@ -16,6 +16,11 @@ test *arguments:
 pg18 *arguments:
     ANNALS_PG=wheel cargo test {{ arguments }}
 
+# A program outside of the workspace, which knows the facade alone, builds and passes its tests
+outside:
+    cp Cargo.lock tests/outside/Cargo.lock
+    cargo test --offline --manifest-path tests/outside/Cargo.toml --target-dir target/outside
+
 # A minute of writers that hold, roll back, forge and die, and of readers that must not miss an event
 stress seconds="60":
     ANNALS_STRESS_SECONDS={{ seconds }} cargo test --test it stress:: -- --nocapture
