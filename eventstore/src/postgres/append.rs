@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::append_event::{self, lone_event};
 use super::fault::{Attempt, append_error, find_error, unprepared_append};
 use super::json::JsonText;
-use super::lease::Lease;
+use super::loan::Loan;
 use super::send::Ready;
 use super::session::Session;
 use super::statements::Statements;
@@ -28,7 +28,7 @@ use crate::version::Version;
 /// Appends in a transaction of its own.
 pub(super) async fn append(
     session: &Session,
-    client: &Lease,
+    client: &Loan,
     append: &Append,
 ) -> Result<Appended, AppendError> {
     if let Some(event) = lone_event(append) {
@@ -56,7 +56,7 @@ pub(super) async fn append_in(
 /// Finds the receipt of an append that was stored under a key.
 pub(super) async fn find_append(
     session: &Session,
-    client: &Lease,
+    client: &Loan,
     key: IdempotencyKey,
     fingerprint: Option<Fingerprint>,
 ) -> Result<Option<Appended>, AppendError> {

@@ -6,7 +6,7 @@ use tokio_postgres::{Row, Transaction};
 
 use super::append::{EventColumns, receipt};
 use super::fault::{Attempt, append_error, cancel_error, find_error, unprepared_append, unsent_append};
-use super::lease::Lease;
+use super::loan::Loan;
 use super::send::Ready;
 use super::session::Session;
 use super::statements::Statements;
@@ -18,7 +18,7 @@ use crate::stream::StreamName;
 /// Appends in a transaction of its own.
 pub(super) async fn append_many(
     session: &Session,
-    client: &Lease,
+    client: &Loan,
     append: &AppendMany,
 ) -> Result<AppendedMany, AppendError> {
     let ready =

@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Transaction};
 
 use super::fault::is_transient;
-use super::lease::Lease;
+use super::loan::Loan;
 use super::send::{Manner, execute_within};
 use super::statements::Statements;
 use super::store::PostgresStore;
@@ -95,7 +95,7 @@ impl ClaimedCheckpoint {
     ) -> Result<Self, CheckpointError> {
         let mut log = lineage(store).await?;
         let answer_timeout = store.config().answer_timeout;
-        let client = Lease::new(read_models.get().await?, answer_timeout);
+        let client = Loan::new(read_models.get().await?, answer_timeout);
         let (statements, manner) = (Arc::clone(store.statements()), store.manner());
         let slot: [&(dyn ToSql + Sync); 4] =
             [&consumer.name, &consumer.version, &i32::from(partition.0), &log.0];
@@ -192,7 +192,7 @@ impl ClaimedCheckpoint {
     ///
     /// [`CheckpointError::TakenOver`] when another owner came.
     pub async fn reload(&mut self, read_models: &Pool) -> Result<(), CheckpointError> {
-        let client = Lease::new(read_models.get().await?, self.answer_timeout);
+        let client = Loan::new(read_models.get().await?, self.answer_timeout);
         let key: [&(dyn ToSql + Sync); 4] =
             [&self.consumer.name, &self.consumer.version, &i32::from(self.partition.0), &self.epoch.0];
         let rows = self.manner.query(&client, &self.statements.reload_checkpoint, &key).await?;
@@ -206,7 +206,7 @@ impl ClaimedCheckpoint {
 
 /// Asks which log it is: a repair makes another one of it, also under a store that is open.
 async fn lineage(store: &PostgresStore) -> Result<Lineage, CheckpointError> {
-    let client = Lease::new(store.pool().get().await?, store.config().answer_timeout);
+    let client = Loan::new(store.pool().get().await?, store.config().answer_timeout);
     let rows = store.manner().query(&client, &store.statements().lineage, &[]).await?;
     let row = rows.first().expect("a query without a table gives a row");
     Ok(Lineage(row.try_get(0)?))

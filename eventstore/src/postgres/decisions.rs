@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::append::{EventColumns, receipt};
 use super::fault::{Attempt, append_error, read_error, unprepared_append, unsent_read};
-use super::lease::Lease;
+use super::loan::Loan;
 use super::send::Ready;
 use super::session::Session;
 use super::statements::Statements;
@@ -22,7 +22,7 @@ use crate::version::ExpectedVersion;
 /// Appends in a transaction of its own.
 pub(super) async fn append_decisions(
     session: &Session,
-    client: &Lease,
+    client: &Loan,
     append: &AppendDecisions,
 ) -> Result<AppendedDecisions, AppendError> {
     let statement = &session.statements.append_decisions;

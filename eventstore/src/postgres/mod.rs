@@ -18,7 +18,7 @@ mod head_publisher;
 mod idle_limit;
 mod json;
 mod kept_checkpoint;
-mod lease;
+mod loan;
 mod listen;
 mod observed_append;
 mod observed_batch;

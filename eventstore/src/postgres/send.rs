@@ -14,7 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row, Transaction};
 
 use super::idle_limit::IdleLimit;
-use super::lease::Lease;
+use super::loan::Loan;
 use super::statements::Statement;
 
 /// The parameters of a statement.
@@ -31,8 +31,8 @@ pub(super) enum Manner {
 
 /// A statement that can be sent over one connection. Nothing of it was executed yet.
 pub(super) enum Ready<'a> {
-    Prepared(&'a Lease, tokio_postgres::Statement),
-    Pooled(&'a Lease, &'a Statement, IdleLimit),
+    Prepared(&'a Loan, tokio_postgres::Statement),
+    Pooled(&'a Loan, &'a Statement, IdleLimit),
     /// In the caller's own transaction, which ends when the caller says so.
     Within(&'a Transaction<'a>, &'a Statement),
 }
@@ -41,7 +41,7 @@ impl Manner {
     /// Gets a statement ready for a connection.
     pub(super) async fn ready<'a>(
         self,
-        client: &'a Lease,
+        client: &'a Loan,
         statement: &'a Statement,
     ) -> Result<Ready<'a>, Error> {
         Ok(match self {
@@ -55,7 +55,7 @@ impl Manner {
     /// Gets a statement ready and sends it, where it does not matter which of the two failed.
     pub(super) async fn query(
         self,
-        client: &Lease,
+        client: &Loan,
         statement: &Statement,
         parameters: &Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
@@ -81,7 +81,7 @@ impl Ready<'_> {
 }
 
 async fn in_one_transaction(
-    client: &Lease,
+    client: &Loan,
     statement: &Statement,
     parameters: &Parameters<'_>,
     limit: IdleLimit,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Pool, PoolError};
 
-use super::lease::Lease;
+use super::loan::Loan;
 use super::send::Manner;
 use super::statements::Statements;
 use crate::telemetry::{
@@ -24,16 +24,16 @@ pub(super) struct Session {
 
 impl Session {
     /// Waits for a connection of the pool.
-    pub(super) async fn client(&self) -> Result<Lease, PoolError> {
-        self.lease(self.answer_timeout).await
+    pub(super) async fn client(&self) -> Result<Loan, PoolError> {
+        self.lend(self.answer_timeout).await
     }
 
     /// As [`Session::client`], for questions whose answers take long where the log is large.
-    pub(super) async fn patient_client(&self) -> Result<Lease, PoolError> {
-        self.lease(None).await
+    pub(super) async fn patient_client(&self) -> Result<Loan, PoolError> {
+        self.lend(None).await
     }
 
-    async fn lease(&self, limit: Option<Duration>) -> Result<Lease, PoolError> {
+    async fn lend(&self, limit: Option<Duration>) -> Result<Loan, PoolError> {
         let stopwatch = Stopwatch::start();
         let client = self.pool.get().await;
         POOL_WAIT.record((), stopwatch.elapsed());
@@ -43,7 +43,7 @@ impl Session {
             Err(_) => Checkout::Failed,
         });
         self.tell_status();
-        client.map(|client| Lease::new(client, limit))
+        client.map(|client| Loan::new(client, limit))
     }
 
     fn tell_status(&self) {

@@ -23,14 +23,14 @@ use tracing::warn;
 use super::connect::into_driver_error;
 
 /// A pooled connection. Given back when it is dropped.
-pub(super) struct Lease {
+pub(super) struct Loan {
     /// There until it is dropped.
     client: Option<Client>,
     limit: Option<Duration>,
     is_lost: AtomicBool,
 }
 
-impl Lease {
+impl Loan {
     /// Lends a connection whose answers take so long at most; without a limit they take as long as they like.
     pub(super) fn new(client: Client, limit: Option<Duration>) -> Self {
         Self { client: Some(client), limit, is_lost: AtomicBool::new(false) }
@@ -54,15 +54,15 @@ impl Lease {
     }
 }
 
-impl Deref for Lease {
+impl Deref for Loan {
     type Target = Client;
 
     fn deref(&self) -> &Client {
-        self.client.as_ref().expect("it is taken only when the lease ends")
+        self.client.as_ref().expect("it is taken only when the loan ends")
     }
 }
 
-impl Drop for Lease {
+impl Drop for Loan {
     fn drop(&mut self) {
         let client = self.client.take();
         if *self.is_lost.get_mut() {
