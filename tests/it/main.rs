@@ -30,6 +30,8 @@ mod hostile_restart;
 mod hostile_server;
 mod idle_in_transaction;
 mod kept_checkpoint;
+mod lease_model;
+mod lease_rows;
 mod migrations;
 mod optional_indexes;
 mod optional_indexes_measured;

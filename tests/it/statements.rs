@@ -12,6 +12,11 @@ const FILL: &str = "
     from generate_series(1, 3000) as n;
     insert into annals.checkpoints (consumer, version, partition, lineage)
     select 'consumer ' || n, 1, 0, gen_random_uuid() from generate_series(1, 300) as n;
+    insert into annals.projections (consumer, version, partitions)
+    select 'consumer ' || n, 1, 16 from generate_series(1, 300) as n;
+    insert into annals.leases (consumer, version, partition, owner)
+    select consumer, version, slot, gen_random_uuid() from annals.projections, generate_series(0, 15) as slot;
+    analyze annals.projections; analyze annals.leases;
     analyze annals.streams; analyze annals.events; analyze annals.checkpoints";
 
 /// Returns the generic plan, which is the one a prepared statement settles on.

@@ -12,7 +12,7 @@ use tokio_postgres::{Row, Transaction};
 
 use super::fault::is_transient;
 use super::loan::Loan;
-use super::send::{Manner, execute_within};
+use super::send::{Manner, Ready, execute_within};
 use super::statements::Statements;
 use super::store::PostgresStore;
 use crate::checkpoint::{Checkpoint, LeaseEpoch, Lineage, Partition};
@@ -86,33 +86,55 @@ impl ClaimedCheckpoint {
     /// # Errors
     ///
     /// [`CheckpointError::Diverged`] when it belongs to another log, or a fault of the database.
-    #[expect(clippy::missing_panics_doc, reason = "an upsert gives its row")]
     pub async fn claim(
         store: &PostgresStore,
         read_models: &Pool,
         consumer: Consumer,
         partition: Partition,
     ) -> Result<Self, CheckpointError> {
-        let mut log = lineage(store).await?;
-        let answer_timeout = store.config().answer_timeout;
-        let client = Loan::new(read_models.get().await?, answer_timeout);
-        let (statements, manner) = (Arc::clone(store.statements()), store.manner());
+        let log = lineage(store).await?;
+        let client = Loan::new(read_models.get().await?, store.config().answer_timeout);
+        let ready = store.manner().ready(&client, &store.statements().claim_checkpoint).await?;
+        let claimed = Self::claim_by(&ready, store, log, consumer, partition).await?;
+        drop(client);
+        claimed.refuse_other(store, log).await?;
+        Ok(claimed)
+    }
+
+    /// Claims a slot by a statement that is ready, in whatever transaction that is. Nothing tells yet whether the
+    /// checkpoint is of the log.
+    pub(super) async fn claim_by(
+        ready: &Ready<'_>,
+        store: &PostgresStore,
+        log: Lineage,
+        consumer: Consumer,
+        partition: Partition,
+    ) -> Result<Self, CheckpointError> {
         let slot: [&(dyn ToSql + Sync); 4] =
             [&consumer.name, &consumer.version, &i32::from(partition.0), &log.0];
-        let rows = manner.query(&client, &statements.claim_checkpoint, &slot).await?;
+        let rows = ready.query(&slot).await?;
         let row = rows.first().expect("a checkpoint is begun where there is none");
         let checkpoint = checkpoint(row)?;
-        if checkpoint.lineage != log {
+        let (statements, manner) = (Arc::clone(store.statements()), store.manner());
+        let (epoch, answer_timeout) = (LeaseEpoch(row.try_get(3)?), store.config().answer_timeout);
+        Ok(Self { consumer, partition, epoch, checkpoint, statements, manner, answer_timeout })
+    }
+
+    /// Refuses a checkpoint of another log than the one that this was said to be.
+    pub(super) async fn refuse_other(
+        &self,
+        store: &PostgresStore,
+        mut log: Lineage,
+    ) -> Result<(), CheckpointError> {
+        let checkpoint = self.checkpoint.lineage;
+        if checkpoint != log {
             // A repair may have come between the two questions.
-            drop(client);
             log = lineage(store).await?;
         }
-        if checkpoint.lineage != log {
-            let consumer = consumer.name;
-            return Err(CheckpointError::Diverged { consumer, checkpoint: checkpoint.lineage, log });
+        if checkpoint == log {
+            return Ok(());
         }
-        let epoch = LeaseEpoch(row.try_get(3)?);
-        Ok(Self { consumer, partition, epoch, checkpoint, statements, manner, answer_timeout })
+        Err(CheckpointError::Diverged { consumer: self.consumer.name.clone(), checkpoint, log })
     }
 
     /// Returns how far the consumer has come.
@@ -159,6 +181,7 @@ impl ClaimedCheckpoint {
             ],
         )
         .await?;
+        // The statement changes the row if and only if `Fence::advance` does.
         if changed == 0 {
             return Err(CheckpointError::TakenOver { consumer: self.consumer.name.clone() });
         }
@@ -205,7 +228,7 @@ impl ClaimedCheckpoint {
 }
 
 /// Asks which log it is: a repair makes another one of it, also under a store that is open.
-async fn lineage(store: &PostgresStore) -> Result<Lineage, CheckpointError> {
+pub(super) async fn lineage(store: &PostgresStore) -> Result<Lineage, CheckpointError> {
     let client = Loan::new(store.pool().get().await?, store.config().answer_timeout);
     let rows = store.manner().query(&client, &store.statements().lineage, &[]).await?;
     let row = rows.first().expect("a query without a table gives a row");

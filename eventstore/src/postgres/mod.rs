@@ -18,8 +18,9 @@ mod head_publisher;
 mod idle_limit;
 mod json;
 mod kept_checkpoint;
-mod loan;
+mod lease;
 mod listen;
+mod loan;
 mod observed_append;
 mod observed_batch;
 mod observed_read;
@@ -52,6 +53,7 @@ pub use connect::{
 pub use ear::ListenError;
 pub use fence_blockers::{FenceBlocker, FenceHolder};
 pub use kept_checkpoint::KeptCheckpoint;
+pub use lease::{HeldLease, Leases, SlotStatus};
 pub use open::OpenError;
 pub use optional_index::{
     IndexError, IndexState, IndexStatus, OptionalIndex, UnknownIndex, add_index, drop_index, optional_indexes,
@@ -60,7 +62,8 @@ pub use repair::{LogFinding, RepairError, examine_log, repair_log};
 pub use roles::{InvalidRolePrefix, RolePrefix, RolesError, apply_roles, roles_script};
 pub use schema::{
     ComponentStatus, InvalidSchemaName, MigrateError, Migration, MigrationReport, SchemaFault, SchemaName,
-    SchemaStatus, migrate, migration_script, migrations, migrations_fingerprint, schema_status,
+    SchemaStatus, migrate, migrate_read_models, migration_script, migrations, migrations_fingerprint,
+    require_read_models, schema_status,
 };
 pub use slot::{Selector, Slot};
 pub use slot_error::SlotError;

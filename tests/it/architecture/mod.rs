@@ -57,6 +57,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "event_id",
             "filter",
             "idempotency",
+            "lease",
             "metadata",
             "payload",
             "position",

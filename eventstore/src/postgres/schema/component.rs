@@ -41,10 +41,14 @@ const MIGRATIONS: &[Migration] = &[
     migration!("log", 11, "scrub", "0011_scrub.sql"),
     migration!("log", 12, "repair", "0012_repair.sql"),
     migration!("read_model", 1, "checkpoints", "0001_checkpoints.sql"),
+    migration!("read_model", 2, "leases", "0002_leases.sql"),
 ];
 
 /// The components, in the order in which they are installed.
-pub(crate) const COMPONENTS: &[&str] = &["log", "read_model"];
+pub(crate) const COMPONENTS: &[&str] = &["log", READ_MODELS];
+
+/// The component that is all a database of read models needs, where the log is in another one.
+pub(crate) const READ_MODELS: &str = "read_model";
 
 /// What must be there once everything is installed: tables and sequences, then functions.
 pub(crate) const RELATIONS: &[&str] = &[
@@ -58,8 +62,9 @@ pub(crate) const RELATIONS: &[&str] = &[
     "claims",
     "deletions",
     "scrubbed",
-    "checkpoints",
 ];
+/// The tables of read models, which may be in a database of their own.
+pub(crate) const READ_MODEL_RELATIONS: &[&str] = &["checkpoints", "leases", "projections"];
 pub(crate) const FUNCTIONS: &[&str] = &[
     "append",
     "append_event",

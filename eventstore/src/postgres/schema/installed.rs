@@ -5,7 +5,9 @@
 use tokio_postgres::GenericClient;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::component::{COMPONENTS, FUNCTIONS, RELATIONS, known, migrations};
+use super::component::{
+    COMPONENTS, FUNCTIONS, READ_MODEL_RELATIONS, READ_MODELS, RELATIONS, known, migrations,
+};
 use super::error::{MigrateError, SchemaFault};
 use super::name::SchemaName;
 use super::server::require_server;
@@ -71,17 +73,37 @@ pub(crate) async fn require_current(
     client: &impl GenericClient,
     schema: &SchemaName,
 ) -> Result<(), MigrateError> {
+    require_components(client, schema, COMPONENTS).await
+}
+
+/// Refuses a database of read models that is not complete or not as new as this library.
+///
+/// # Errors
+///
+/// [`MigrateError::Schema`] says what is missing; [`migrate_read_models`](super::migrate_read_models) brings it.
+pub async fn require_read_models(
+    client: &impl GenericClient,
+    schema: &SchemaName,
+) -> Result<(), MigrateError> {
+    require_components(client, schema, &[READ_MODELS]).await
+}
+
+async fn require_components(
+    client: &impl GenericClient,
+    schema: &SchemaName,
+    components: &'static [&'static str],
+) -> Result<(), MigrateError> {
     let Some(installed) = read_installed(client, schema).await? else {
         return Err(SchemaFault::Absent { schema: schema.clone() }.into());
     };
     refuse_unknown(&installed, schema)?;
-    for component in COMPONENTS {
+    for component in components {
         let (at, known) = (last_of(&installed, component), known(component));
         if at < known {
             return Err(SchemaFault::Behind { component, installed: at, known }.into());
         }
     }
-    refuse_missing_objects(client, schema).await
+    refuse_missing_objects(client, schema, components).await
 }
 
 /// Reads what is installed; nothing when the schema was never migrated.
@@ -143,7 +165,12 @@ pub(super) fn last_of(installed: &[Installed], component: &str) -> i32 {
 async fn refuse_missing_objects(
     client: &impl GenericClient,
     schema: &SchemaName,
+    components: &[&str],
 ) -> Result<(), MigrateError> {
+    let (relations, functions) = match components {
+        [READ_MODELS] => (READ_MODEL_RELATIONS.to_vec(), &[][..]),
+        _ => ([RELATIONS, READ_MODEL_RELATIONS].concat(), FUNCTIONS),
+    };
     let sql = "select name from unnest($2::text[]) as name
                where not exists (select from pg_class where relname = name and relnamespace = $1::text::regnamespace)
                union all
@@ -152,7 +179,7 @@ async fn refuse_missing_objects(
                limit 1";
     let quoted = format!("\"{schema}\"");
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&quoted, Type::TEXT), (&RELATIONS, Type::TEXT_ARRAY), (&FUNCTIONS, Type::TEXT_ARRAY)];
+        [(&quoted, Type::TEXT), (&relations, Type::TEXT_ARRAY), (&functions, Type::TEXT_ARRAY)];
     match client.query_typed_opt(sql, &parameters).await? {
         None => Ok(()),
         Some(missing) => {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use tokio_postgres::types::Type;
 use tokio_postgres::{IsolationLevel, Transaction};
 
-use super::component::{Migration, migrations};
+use super::component::{COMPONENTS, Migration, READ_MODELS, migrations};
 use super::error::MigrateError;
 use super::installed::{last_of, read_installed, refuse_unknown};
 use super::name::SchemaName;
@@ -50,6 +50,27 @@ pub struct MigrationReport {
 ///
 /// [`MigrateError`]; then nothing was changed.
 pub async fn migrate(options: &ConnectOptions, schema: &SchemaName) -> Result<MigrationReport, MigrateError> {
+    migrate_components(options, schema, COMPONENTS).await
+}
+
+/// Brings a database of read models up to date, where the log is in another one: what keeps leases, checkpoints and
+/// parked events, and no log.
+///
+/// # Errors
+///
+/// [`MigrateError`]; then nothing was changed.
+pub async fn migrate_read_models(
+    options: &ConnectOptions,
+    schema: &SchemaName,
+) -> Result<MigrationReport, MigrateError> {
+    migrate_components(options, schema, &[READ_MODELS]).await
+}
+
+async fn migrate_components(
+    options: &ConnectOptions,
+    schema: &SchemaName,
+    components: &[&str],
+) -> Result<MigrationReport, MigrateError> {
     let mut client = connect(options).await?.into_client();
     require_server(&client).await?;
 
@@ -71,7 +92,7 @@ pub async fn migrate(options: &ConnectOptions, schema: &SchemaName) -> Result<Mi
         transaction.batch_execute(row.get(0)).await?;
     }
     let mut applied = Vec::new();
-    for migration in migrations() {
+    for migration in migrations().iter().filter(|migration| components.contains(&migration.component)) {
         if migration.number > last_of(&installed, migration.component) {
             apply(&transaction, migration, schema).await?;
             applied.push(*migration);

@@ -12,8 +12,8 @@ mod server;
 
 pub use component::{Migration, migrations, migrations_fingerprint};
 pub use error::{MigrateError, SchemaFault};
-pub use installed::{ComponentStatus, SchemaStatus, schema_status};
-pub use migrate::{MigrationReport, migrate, migration_script};
+pub use installed::{ComponentStatus, SchemaStatus, require_read_models, schema_status};
+pub use migrate::{MigrationReport, migrate, migrate_read_models, migration_script};
 pub use name::{InvalidSchemaName, SchemaName};
 
 pub(crate) use component::{COMPONENTS, known};

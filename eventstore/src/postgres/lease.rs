@@ -1,0 +1,263 @@
+//! The leases of slots in PostgreSQL, beside the checkpoints that they guard.
+//!
+//! Guarantees: every step reads the row under lock and writes what [`Lease`] makes of it, in one transaction and by
+//! the clock of that database. A slot is taken together with its checkpoint, so an owner before is refused from the
+//! same moment on.
+//!
+//! Leaves to others: when to take, renew and give back (the runner).
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::Pool;
+use tokio_postgres::{Row, Transaction};
+
+use super::checkpoint::{CheckpointError, ClaimedCheckpoint, Consumer, lineage};
+use super::loan::Loan;
+use super::send::{Manner, Ready, execute_within};
+use super::statements::Statement;
+use super::store::PostgresStore;
+use crate::checkpoint::{LeaseEpoch, Partition};
+use crate::lease::{Lease, RunnerId};
+use crate::position::GlobalPosition;
+
+/// How long the checkpoint of a slot is waited for. Whoever had the slot before may be in the middle of a commit.
+const CHECKPOINT_PATIENCE: &str = "set local lock_timeout = '500ms'";
+
+/// The leases of one database of read models.
+#[derive(Debug, Clone)]
+pub struct Leases {
+    store: PostgresStore,
+    read_models: Pool,
+}
+
+/// A slot as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotStatus {
+    /// Which one.
+    pub partition: Partition,
+    /// Who has it; somebody whose lease is over may still be named.
+    pub lease: Lease,
+    /// Tells whether the lease may be taken, by the database's clock.
+    pub is_free: bool,
+    /// How long the lease lasts yet, by the database's clock.
+    pub remaining: Duration,
+    /// Why it stopped, if it did: nobody takes it before it is resumed.
+    pub stopped: Option<String>,
+    /// Tells whether the whole projection is paused.
+    pub paused: bool,
+    /// How far it has come.
+    pub position: GlobalPosition,
+}
+
+/// A lease of a runner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HeldLease {
+    /// Whose slot.
+    pub consumer: Consumer,
+    /// Which slot.
+    pub partition: Partition,
+    /// Under which right.
+    pub epoch: LeaseEpoch,
+}
+
+impl Leases {
+    /// Keeps leases in a database of read models, for consumers of a log.
+    pub fn of(store: &PostgresStore, read_models: Pool) -> Self {
+        Self { store: store.clone(), read_models }
+    }
+
+    /// Registers a consumer that is dealt to a number of slots, and its slots. Where it is known already its number of
+    /// slots stays what it is; the answer tells all of them.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the database; nothing was changed then.
+    pub async fn register(
+        &self,
+        consumer: &Consumer,
+        partitions: u16,
+    ) -> Result<Vec<SlotStatus>, CheckpointError> {
+        let statements = self.store.statements();
+        let (name, version, slots) = (&consumer.name, &consumer.version, i32::from(partitions));
+        let mut client = self.read_models.get().await?;
+        let transaction = client.transaction().await?;
+        execute_within(&transaction, &statements.register_projection, &[name, version, &slots]).await?;
+        execute_within(&transaction, &statements.register_slots, &[name, version]).await?;
+        transaction.commit().await?;
+        drop(client);
+        self.list(consumer).await
+    }
+
+    /// Lists the slots of a consumer; none when it was never registered.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the database.
+    pub async fn list(&self, consumer: &Consumer) -> Result<Vec<SlotStatus>, CheckpointError> {
+        let client = Loan::new(self.read_models.get().await?, self.store.config().answer_timeout);
+        let list = &self.store.statements().list_leases;
+        let rows = self.manner().query(&client, list, &[&consumer.name, &consumer.version]).await?;
+        Ok(rows.iter().map(status).collect::<Result<_, _>>()?)
+    }
+
+    /// Takes a slot if it is free, with its checkpoint. `None` when somebody has it or is just taking it.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Diverged`] when the checkpoint belongs to another log, or a fault of the database – also a
+    /// transient one while the owner before is in the middle of a commit. Nothing was changed then.
+    pub async fn take(
+        &self,
+        consumer: &Consumer,
+        partition: Partition,
+        by: RunnerId,
+        term: Duration,
+    ) -> Result<Option<ClaimedCheckpoint>, CheckpointError> {
+        let log = lineage(&self.store).await?;
+        let mut client = self.read_models.get().await?;
+        let transaction = client.transaction().await?;
+        transaction.batch_execute(CHECKPOINT_PATIENCE).await?;
+        let (lock, slot) = (&self.store.statements().lock_lease, i32::from(partition.0));
+        let rows =
+            Ready::Within(&transaction, lock).query(&[&consumer.name, &consumer.version, &slot]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let (lease, now) = (lease(row)?, row.try_get::<_, DateTime<Utc>>("now")?);
+        if !lease.is_free(now) {
+            return Ok(None);
+        }
+        let claim = Ready::Within(&transaction, &self.store.statements().claim_checkpoint);
+        let claimed = ClaimedCheckpoint::claim_by(&claim, &self.store, log, consumer.clone(), partition).await?;
+        let Some(taken) = lease.take(now, by, claimed.epoch(), term) else { return Ok(None) };
+        self.keep(&transaction, consumer, partition, taken).await?;
+        if claimed.checkpoint().lineage != log {
+            drop(transaction);
+            drop(client);
+            claimed.refuse_other(&self.store, log).await?;
+            // The log was repaired while this looked: the slot is taken at the next attempt.
+            return Ok(None);
+        }
+        transaction.commit().await?;
+        Ok(Some(claimed))
+    }
+
+    /// Renews every lease that a runner holds; returns those, so that it learns which it has lost.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the database; no lease was renewed then, and none is lost before its time is over.
+    pub async fn renew(&self, by: RunnerId, term: Duration) -> Result<Vec<HeldLease>, CheckpointError> {
+        self.change_held(by, |_| true, |lease, now, epoch| lease.renew(now, by, epoch, term)).await
+    }
+
+    /// Gives leases back; what somebody else has by now is left alone.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the database; none was given back then.
+    pub async fn release(&self, by: RunnerId, leases: &[HeldLease]) -> Result<(), CheckpointError> {
+        let given = |held: &HeldLease| leases.contains(held);
+        self.change_held(by, given, |lease, _, epoch| lease.release(by, epoch)).await.map(drop)
+    }
+
+    /// Stops a slot: nobody takes it before it is resumed. Tells whether it was still its owner who said so.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the database; nothing was changed then.
+    pub async fn stop(&self, held: &HeldLease, why: &str) -> Result<bool, CheckpointError> {
+        let HeldLease { consumer, partition, epoch } = held;
+        let mut client = self.read_models.get().await?;
+        let transaction = client.transaction().await?;
+        let changed = execute_within(
+            &transaction,
+            &self.store.statements().stop_slot,
+            &[&consumer.name, &consumer.version, &i32::from(partition.0), &epoch.0, &why],
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(changed == 1)
+    }
+
+    /// Locks what a runner holds, and writes what becomes of the leases that are meant.
+    async fn change_held(
+        &self,
+        by: RunnerId,
+        is_meant: impl Fn(&HeldLease) -> bool,
+        change: impl Fn(&Lease, DateTime<Utc>, LeaseEpoch) -> Option<Lease>,
+    ) -> Result<Vec<HeldLease>, CheckpointError> {
+        let mut client = self.read_models.get().await?;
+        let transaction = client.transaction().await?;
+        let rows = Ready::Within(&transaction, &self.store.statements().held_leases).query(&[&by.0]).await?;
+        let mut changed = Vec::new();
+        for row in &rows {
+            let (held, lease) = (held(row)?, lease(row)?);
+            if !is_meant(&held) {
+                continue;
+            }
+            if let Some(lease) = change(&lease, row.try_get("now")?, held.epoch) {
+                self.keep(&transaction, &held.consumer, held.partition, lease).await?;
+                changed.push(held);
+            }
+        }
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    async fn keep(
+        &self,
+        transaction: &Transaction<'_>,
+        consumer: &Consumer,
+        partition: Partition,
+        lease: Lease,
+    ) -> Result<(), CheckpointError> {
+        let keep: &Statement = &self.store.statements().keep_lease;
+        let (owner, until) = (lease.owner.map(|owner| owner.0), lease.until);
+        let slot = i32::from(partition.0);
+        execute_within(
+            transaction,
+            keep,
+            &[&consumer.name, &consumer.version, &slot, &owner, &lease.epoch.0, &until],
+        )
+        .await?;
+        Ok(())
+    }
+
+    fn manner(&self) -> Manner {
+        self.store.manner()
+    }
+}
+
+fn lease(row: &Row) -> Result<Lease, tokio_postgres::Error> {
+    Ok(Lease {
+        owner: row.try_get::<_, Option<uuid::Uuid>>("owner")?.map(RunnerId),
+        epoch: LeaseEpoch(row.try_get("epoch")?),
+        until: row.try_get("lease_until")?,
+    })
+}
+
+fn held(row: &Row) -> Result<HeldLease, tokio_postgres::Error> {
+    Ok(HeldLease {
+        consumer: Consumer { name: row.try_get("consumer")?, version: row.try_get("version")? },
+        partition: partition(row)?,
+        epoch: LeaseEpoch(row.try_get("epoch")?),
+    })
+}
+
+fn partition(row: &Row) -> Result<Partition, tokio_postgres::Error> {
+    let number: i32 = row.try_get("partition")?;
+    Ok(Partition(u16::try_from(number).expect("a check of the table bounds the number of slots")))
+}
+
+fn status(row: &Row) -> Result<SlotStatus, tokio_postgres::Error> {
+    let (lease, now) = (lease(row)?, row.try_get::<_, DateTime<Utc>>("now")?);
+    Ok(SlotStatus {
+        partition: partition(row)?,
+        lease,
+        is_free: row.try_get("is_free")?,
+        remaining: (lease.until - now).to_std().unwrap_or_default(),
+        stopped: row.try_get("stopped")?,
+        paused: row.try_get("paused")?,
+        position: GlobalPosition::recorded(row.try_get("position")?),
+    })
+}
