@@ -4,10 +4,17 @@
 //! the background. What `apply` writes through the batch's transaction commits together with the checkpoint.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
+mod handlers;
+mod hosted;
 mod projection;
 mod running;
 mod start;
+mod tables;
+mod writes;
 
+pub use handlers::{Handlers, UnknownEventType};
 pub use projection::Projection;
 pub use running::{RunningProjection, Stopped, WaitError};
 pub use start::{StartError, start};
+pub use tables::TablesError;
+pub use writes::{Added, WriteError, Writes};

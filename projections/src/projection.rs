@@ -1,8 +1,9 @@
 //! What a projection is.
 
+use std::borrow::Cow;
 use std::future::Future;
 
-use annals_eventstore::{Batch, EventHandler, EventType, HandlerError, HandlerFuture};
+use annals_eventstore::{Batch, EventFilter, EventType, HandlerError, RecordedEvent};
 
 /// A read model and how it follows from events.
 ///
@@ -30,6 +31,8 @@ use annals_eventstore::{Batch, EventHandler, EventType, HandlerError, HandlerFut
 ///     }
 /// }
 /// ```
+///
+/// Event by event, with [`Handlers`](crate::Handlers).
 pub trait Projection: Send + 'static {
     /// Its name, under which its checkpoint is kept.
     const NAME: &'static str;
@@ -37,8 +40,21 @@ pub trait Projection: Send + 'static {
     /// Its version; a new one has a checkpoint of its own and reads the log from the start. 1 by default.
     const VERSION: i32 = 1;
 
+    /// The slots that its events are dealt to by [`Projection::key`], each with a checkpoint of its own; 1 by default.
+    /// So many runners can work on it at once. Counts when the projection is first registered, and not afterwards.
+    const PARTITIONS: u16 = 1;
+
+    /// The database schema that it owns; none by default. It is created, and stands first in the search path of
+    /// [`Projection::TABLES`] and of every batch.
+    const SCHEMA: Option<&'static str> = None;
+
     /// The tables it owns, as SQL that may run again and again (`create table if not exists …`).
     const TABLES: &'static str;
+
+    /// Tells which events it follows: streams, categories, types; all by default. The checkpoint moves past others.
+    fn filter() -> EventFilter {
+        EventFilter::all()
+    }
 
     /// Tells whether events of a type are of interest; all are by default. The checkpoint moves past others.
     fn wants(event_type: &EventType) -> bool {
@@ -46,21 +62,18 @@ pub trait Projection: Send + 'static {
         true
     }
 
+    /// Tells what an event belongs to: events of one key are applied in their order, and one that cannot be applied
+    /// holds up those of its key alone. The stream by default.
+    fn key(event: &RecordedEvent) -> Cow<'_, str> {
+        Cow::Borrowed(event.stream.as_str())
+    }
+
     /// Applies one batch through its transaction.
     ///
     /// # Errors
     ///
     /// Any error rolls the batch back, checkpoint included. After one that waiting may mend (the database
-    /// restarts, a deadlock) the batch comes again; any other stops the projection.
+    /// restarts, a deadlock) the batch comes again; what becomes of any other is up to whoever runs the projection:
+    /// [`start`](crate::start()) stops it.
     fn apply(&mut self, batch: Batch<'_>) -> impl Future<Output = Result<(), HandlerError>> + Send;
-}
-
-/// A projection in the socket of the event store's slot loop.
-#[derive(Debug)]
-pub(crate) struct ProjectionHandler<P>(pub(crate) P);
-
-impl<P: Projection> EventHandler for ProjectionHandler<P> {
-    fn handle<'a>(&'a mut self, batch: Batch<'a>) -> HandlerFuture<'a> {
-        Box::pin(self.0.apply(batch))
-    }
 }

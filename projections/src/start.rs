@@ -5,21 +5,26 @@ use annals_eventstore::{Partition, PostgresStore};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span};
 
-use crate::projection::{Projection, ProjectionHandler};
+use crate::hosted::{Hosted, selector};
+use crate::projection::Projection;
 use crate::running::RunningProjection;
+use crate::tables::{TablesError, create_tables};
 
 /// Why a projection was not started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// Its tables could not be created; nothing was changed.
-    #[error("tables of projection {projection} cannot be created")]
-    Tables {
+    #[error(transparent)]
+    Tables(#[from] TablesError),
+    /// It is dealt to several slots, and each of them wants a projection of its own: a runner gives it one. Nothing was
+    /// changed.
+    #[error("projection {projection} has {partitions} slots; host it in a runner")]
+    Partitioned {
         /// The projection.
         projection: &'static str,
-        /// What the database said.
-        #[source]
-        source: tokio_postgres::Error,
+        /// Its slots.
+        partitions: u16,
     },
     /// Its checkpoint could not be claimed.
     #[error(transparent)]
@@ -38,26 +43,21 @@ pub async fn start<P: Projection>(
     store: &PostgresStore,
     projection: P,
 ) -> Result<RunningProjection, StartError> {
+    if P::PARTITIONS != 1 {
+        return Err(StartError::Partitioned { projection: P::NAME, partitions: P::PARTITIONS });
+    }
     let read_models = store.pool().clone();
-    create_tables::<P>(store).await?;
+    let named = |source| TablesError::Schema { projection: P::NAME, source };
+    let handler = Hosted::new(projection).map_err(named)?;
+    create_tables::<P>(&read_models).await?;
     let consumer = Consumer { name: P::NAME.to_owned(), version: P::VERSION };
-    let checkpoint = ClaimedCheckpoint::claim(store, &read_models, consumer, Partition::default()).await?;
-    let handler = ProjectionHandler(projection);
-    let slot = Slot::new(store, read_models, checkpoint, handler, Box::new(P::wants));
+    let partition = Partition::default();
+    let checkpoint = ClaimedCheckpoint::claim(store, &read_models, consumer, partition).await?;
+    let slot = Slot::new(store, read_models, checkpoint, handler, selector::<P>(partition, 1));
+    let slot = slot.filtered(P::filter());
 
     let (progress, stop) = (slot.progress(), CancellationToken::new());
     let span = info_span!("projection", name = P::NAME, version = P::VERSION);
     let task = tokio::spawn(slot.run(stop.clone()).instrument(span));
     Ok(RunningProjection::new(P::NAME, progress, stop, task))
-}
-
-/// Creates the tables, one process at a time: `if not exists` alone fails when two try at once.
-async fn create_tables<P: Projection>(store: &PostgresStore) -> Result<(), StartError> {
-    let failed = |source| StartError::Tables { projection: P::NAME, source };
-    let mut client = store.pool().get().await.map_err(CheckpointError::from)?;
-    let transaction = client.transaction().await.map_err(failed)?;
-    let lock = "select pg_advisory_xact_lock(1634627169, hashtext($1))";
-    transaction.query(lock, &[&format!("projection {}", P::NAME)]).await.map_err(failed)?;
-    transaction.batch_execute(P::TABLES).await.map_err(failed)?;
-    transaction.commit().await.map_err(failed)
 }

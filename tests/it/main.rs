@@ -37,6 +37,7 @@ mod optional_indexes;
 mod optional_indexes_measured;
 mod pooler;
 mod projection;
+mod projection_handlers;
 mod repair;
 mod restore;
 mod roles;

@@ -40,7 +40,7 @@ async fn run(db: &TestDb, tailer: &Tailer<PostgresStore>, name: &str) -> Result<
     let consumer = Consumer { name: name.to_owned(), version: 1 };
     let checkpoint = ClaimedCheckpoint::claim(&store, store.pool(), consumer, Partition::default()).await?;
     let (counter, seen) = watch::channel(0);
-    let wants = Box::new(|event_type: &annals_eventstore::EventType| event_type.as_str() != "noise");
+    let wants = Box::new(|event: &annals_eventstore::RecordedEvent| event.event_type.as_str() != "noise");
     let slot = Slot::new(&store, store.pool().clone(), checkpoint, Count(counter), wants);
     let slot = slot.fed_by(tailer.clone());
     let (progress, stop) = (slot.progress(), CancellationToken::new());

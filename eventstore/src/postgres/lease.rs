@@ -127,7 +127,8 @@ impl Leases {
             return Ok(None);
         }
         let claim = Ready::Within(&transaction, &self.store.statements().claim_checkpoint);
-        let claimed = ClaimedCheckpoint::claim_by(&claim, &self.store, log, consumer.clone(), partition).await?;
+        let claimed =
+            ClaimedCheckpoint::claim_by(&claim, &self.store, log, consumer.clone(), partition).await?;
         let Some(taken) = lease.take(now, by, claimed.epoch(), term) else { return Ok(None) };
         self.keep(&transaction, consumer, partition, taken).await?;
         if claimed.checkpoint().lineage != log {

@@ -22,7 +22,7 @@ use super::observed_batch::BatchObserver;
 use super::slot_error::SlotError;
 use super::store::PostgresStore;
 use crate::checkpoint::Checkpoint;
-use crate::event::{EventType, RecordedEvent};
+use crate::event::RecordedEvent;
 use crate::filter::EventFilter;
 use crate::handler::{Batch, EventHandler};
 use crate::position::GlobalPosition;
@@ -32,8 +32,8 @@ use crate::telemetry::{PAUSES, Pause, Stopwatch};
 /// The longest pause before a batch is tried again.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// Tells which events a handler wants.
-pub type Selector = Box<dyn Fn(&EventType) -> bool + Send + Sync>;
+/// Tells which events a handler wants, of those that its filter lets through.
+pub type Selector = Box<dyn Fn(&RecordedEvent) -> bool + Send + Sync>;
 
 /// One slot of a consumer, ready to run.
 pub struct Slot<H> {
@@ -41,6 +41,7 @@ pub struct Slot<H> {
     read_models: Pool,
     checkpoint: ClaimedCheckpoint,
     handler: H,
+    filter: EventFilter,
     wants: Selector,
     progress: watch::Sender<GlobalPosition>,
     observer: BatchObserver,
@@ -64,13 +65,20 @@ impl<H: EventHandler> Slot<H> {
     ) -> Self {
         let progress = watch::Sender::new(checkpoint.checkpoint().position);
         let observer = BatchObserver::of(checkpoint.consumer(), checkpoint.partition());
-        Self { tailer: store.tailer(), read_models, checkpoint, handler, wants, progress, observer }
+        let (tailer, filter) = (store.tailer(), EventFilter::all());
+        Self { tailer, read_models, checkpoint, handler, filter, wants, progress, observer }
     }
 
     /// Takes events from a tailer of the same log, which reads once for all who are subscribed to it.
     #[must_use]
     pub fn fed_by(self, tailer: Tailer<PostgresStore>) -> Self {
         Self { tailer, ..self }
+    }
+
+    /// Takes only events that pass a filter; the checkpoint moves past others.
+    #[must_use]
+    pub fn filtered(self, filter: EventFilter) -> Self {
+        Self { filter, ..self }
     }
 
     /// Returns how far the slot has come, for whoever waits for a position.
@@ -111,7 +119,7 @@ impl<H: EventHandler> Slot<H> {
     async fn follow(&mut self, stop: &CancellationToken) -> Result<(), SlotError> {
         self.checkpoint.reload(&self.read_models).await?;
         let begin = StartAt::Cursor(self.checkpoint.checkpoint().cursor());
-        let subscribed = self.tailer.subscribe(begin, EventFilter::all()).await;
+        let subscribed = self.tailer.subscribe(begin, self.filter.clone()).await;
         let mut subscription = subscribed.map_err(StopReason::of)?;
         while let Some(page) = stop.run_until_cancelled(subscription.next()).await {
             let page = page?;
@@ -126,7 +134,7 @@ impl<H: EventHandler> Slot<H> {
     /// Applies one page and moves the checkpoint, in one transaction; returns how many events were wanted.
     async fn apply(&mut self, page: &EventPage) -> Result<usize, SlotError> {
         let woken_by = page.woken_by();
-        let wanted = |event: &&RecordedEvent| (self.wants)(&event.event_type);
+        let wanted = |event: &&RecordedEvent| (self.wants)(event);
         let events: Vec<RecordedEvent> = page.events().filter(wanted).cloned().collect();
 
         let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
