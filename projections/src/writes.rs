@@ -62,6 +62,7 @@ impl Writes {
     /// Adds a statement; its values follow with [`Added::with`], `$1` first.
     ///
     /// Statements of the same text are prepared once a batch.
+    #[expect(clippy::missing_panics_doc, reason = "it was just added")]
     pub fn execute(&mut self, sql: impl Into<Cow<'static, str>>) -> Added<'_> {
         self.writes.push(Write { sql: sql.into(), values: Vec::new(), at: self.at });
         Added(self.writes.last_mut().expect("it was just added"))
