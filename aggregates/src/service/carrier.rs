@@ -1,4 +1,7 @@
 //! Who carries commands out: the repository, or the handles to aggregates in memory.
+//!
+//! A panic of the aggregate's own code passes through the repository and ends its caller's task, as it would without a
+//! service; handles make an error of it. Either way it is counted.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -5,9 +5,11 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use annals_aggregates::service::{BreakerOptions, Command, CommandId, CommandService, CommandServiceOptions};
+use annals_aggregates::service::{
+    BreakerOptions, Command, CommandError, CommandId, CommandService, CommandServiceOptions,
+};
 use annals_aggregates::telemetry::{metrics, spans};
-use annals_aggregates::{Context, HandleError};
+use annals_aggregates::{Context, HandleError, HandleOptions, Handles};
 use annals_eventstore::CorrelationId;
 use metrics_util::debugging::DebuggingRecorder;
 use tracing::field::{Field, Visit};
@@ -93,6 +95,32 @@ async fn each_command_is_counted_once_by_what_came_of_it() {
     let names: Vec<&str> = metrics().iter().map(|metric| metric.name).collect();
     for name in told.series().keys().filter(|series| series.contains("command")) {
         assert!(names.iter().any(|listed| name.starts_with(listed)), "{name} is in no table");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_passes_through_the_repository_and_handles_make_an_error_of_it_and_both_are_counted() {
+    let recorder = DebuggingRecorder::new();
+    let _here = metrics::set_default_local_recorder(&recorder);
+    let (store, options) = (ScriptedStore::default(), CommandServiceOptions::default());
+    let drop_it = || Command::new(1, JarCommand::Drop, CommandId::new());
+
+    let through_the_repository = CommandService::new(jars(&store), options).unwrap();
+    let sent = through_the_repository.clone();
+    let panicked = tokio::spawn(async move { sent.execute(drop_it()).await }).await;
+    through_the_repository.shut_down().await;
+    let handles = Handles::new(jars(&store), HandleOptions::default());
+    let failed = CommandService::new(handles, options).unwrap().execute(drop_it()).await;
+
+    let mut told = Recorded::by(&recorder);
+    told.take();
+    assert!(panicked.is_err_and(|ended| ended.is_panic()));
+    let failed = failed.expect_err("it fell down");
+    assert!(matches!(&failed, CommandError::Handle(HandleError::Panicked { .. })), "{failed:?}");
+    assert!(!failed.may_have_effect() && !failed.is_transient());
+    for outcome in ["abandoned", "fault"] {
+        let series = format!("annals_commands_total{{category=jar,command=JarCommand,outcome={outcome}}}");
+        assert_eq!(told.of(&series), 1.0, "{outcome}: {:#?}", told.series());
     }
 }
 
