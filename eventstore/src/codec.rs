@@ -3,7 +3,6 @@
 pub use annals_macros::Event;
 
 use crate::decoded::Decoded;
-use crate::derived::Refused;
 use crate::event::{EventType, InvalidEvent, NewEvent, RecordedEvent};
 
 /// A domain's events, each under a name and at a schema version: what is written, and how all that was ever written is
@@ -130,8 +129,16 @@ impl DecodeError {
     /// True where the event was written by a newer program, at a schema version that this one does not know: it can be
     /// read after an update.
     pub fn is_newer(&self) -> bool {
-        matches!(self.source.downcast_ref(), Some(Refused::Newer { .. }))
+        self.source.is::<NewerVersion>()
     }
+}
+
+/// Why data of a newer program is not read.
+#[derive(Debug, thiserror::Error)]
+#[error("schema version {found} is newer than {known}, the newest that is known: update this program")]
+pub(crate) struct NewerVersion {
+    pub(crate) found: i32,
+    pub(crate) known: i32,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub use serde;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{DecodeError, EncodeError};
+use crate::codec::{DecodeError, EncodeError, NewerVersion};
 use crate::decoded::Decoded;
 use crate::event::{EventType, InvalidEvent, NewEvent, RecordedEvent, SchemaVersion};
 use crate::payload::Payload;
@@ -26,11 +26,9 @@ pub struct NoFields {}
 
 /// Why recorded data is not read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
+enum Refused {
     #[error("no event of this type is known")]
     Unknown,
-    #[error("schema version {found} is newer than {known}, the newest that is known: update this program")]
-    Newer { found: i32, known: i32 },
     #[error("upcasting it from schema version {from} failed")]
     Step { from: i32, source: Fault },
 }
@@ -60,7 +58,7 @@ pub fn upcast<'r>(
 ) -> Result<Cow<'r, str>, DecodeError> {
     let found = recorded.schema_version.get();
     if found > known {
-        return Err(DecodeError::of(recorded, Refused::Newer { found, known }.into()));
+        return Err(DecodeError::of(recorded, NewerVersion { found, known }.into()));
     }
     let mut data = Cow::Borrowed(recorded.data.as_str());
     for (from, step) in (first..).zip(steps).skip_while(|(from, _)| *from < found) {
