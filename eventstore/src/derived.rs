@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{DecodeError, EncodeError, NewerVersion};
 use crate::decoded::Decoded;
 use crate::event::{EventType, InvalidEvent, NewEvent, RecordedEvent, SchemaVersion};
+pub use crate::event_schema::{Described, DescribedEvent, DescribedField, DescribedHolds};
 use crate::payload::Payload;
 
 type Fault = Box<dyn Error + Send + Sync>;

@@ -24,6 +24,7 @@ mod deletion;
 pub mod derived;
 mod event;
 mod event_id;
+mod event_schema;
 mod filter;
 mod handler;
 mod idempotency;
@@ -65,6 +66,7 @@ pub use event::{
     RecordedEvent, SchemaVersion,
 };
 pub use event_id::EventId;
+pub use event_schema::{Described, EventSchema, EventShape, FieldShape, SchemaChange, SchemaFileError};
 pub use filter::EventFilter;
 pub use handler::{Batch, EventHandler, HandlerError, HandlerFuture};
 pub use idempotency::{Fingerprint, IdempotencyKey};

@@ -2,6 +2,7 @@
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
 mod attribute;
+mod describe;
 mod expand;
 mod model;
 mod shape;
@@ -15,7 +16,11 @@ use syn::{DeriveInput, parse_macro_input};
 pub fn derive_event(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     match model::Events::read(&input) {
-        Ok(events) => expand::implementation(&events).into(),
+        Ok(events) => {
+            let mut written = expand::implementation(&events);
+            written.extend(describe::description(&events));
+            written.into()
+        }
         Err(refused) => refused.into_compile_error().into(),
     }
 }

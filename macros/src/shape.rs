@@ -106,7 +106,7 @@ fn whole(field: &Field) -> Result<Field> {
 }
 
 /// What serde is told, word by word.
-fn of_serde(attributes: &[Attribute]) -> Result<Vec<Meta>> {
+pub(crate) fn of_serde(attributes: &[Attribute]) -> Result<Vec<Meta>> {
     let mut all = Vec::new();
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
         all.extend(attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)?);

@@ -55,6 +55,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "derived",
             "event",
             "event_id",
+            "event_schema",
             "filter",
             "idempotency",
             "lease",
