@@ -34,6 +34,9 @@ use crate::event::{EventType, InvalidEvent, NewEvent, RecordedEvent};
 ///
 /// Any other attribute of serde would have no effect, and does not compile.
 ///
+/// The derive also describes the events, so that [`EventSchema`](crate::EventSchema) can compare them with those of the
+/// version before.
+///
 /// Data of a newer version than the one that is written, or was written last, is refused: deploy what reads before what
 /// writes.
 ///

@@ -1,13 +1,15 @@
 //! A bank on Annals, from an empty database to a read model: `cargo run --example bank`.
 //!
 //! `domain` holds the rules, `application` what people ask for, `infrastructure` the database; this file is
-//! the day at the counter. Run it again: the log stays, and the accounts of each run are new ones.
+//! the day at the counter. Run it again: the log stays, and the accounts of each run are new ones. `schema check` compares
+//! the events with `events.json` instead.
 
 mod application;
 mod domain;
 mod infrastructure;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use annals::aggregates::Executed;
@@ -18,12 +20,21 @@ use tokio::sync::mpsc;
 
 use application::{Bank, BankError, Transfer};
 use domain::{Account, AccountEvent, AccountId, AccountRefusal, Money, TransferId};
-use infrastructure::{AppliedBatch, Balances, Log, balances_of, open_log};
+use infrastructure::{AppliedBatch, Balances, Log, SCHEMA_FILE, balances_of, open_log, schema};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
+fn main() -> Outcome<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|verb| verb == "schema") {
+        return Ok(schema().run(SCHEMA_FILE, &arguments[1..]));
+    }
+    day_at_the_counter()?;
+    Ok(ExitCode::SUCCESS)
+}
+
 #[tokio::main]
-async fn main() -> Outcome {
+async fn day_at_the_counter() -> Outcome {
     let began = Instant::now();
     let log = open_log().await?;
     let day = Day::begin(&log).await?;
@@ -191,6 +202,7 @@ fn try_next() {
         "\nTry next
   cargo run --example bank                              again: the log stays, the read model goes on
   ANNALS_NOTIFY=off cargo run --example bank            without wake-ups readers poll, once a second
+  cargo run --example bank schema check                 the events against the file of their names and shapes
   cargo run -p annals-admin -- stream ls                the streams in the log
   cargo run -p annals-admin -- events tail --limit 10   the last of its events
   cargo run -p annals-admin -- dev psql                 the tables; `select * from bank.balances`
