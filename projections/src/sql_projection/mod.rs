@@ -1,5 +1,11 @@
 //! Projections that are written in SQL alone: a folder of files, one for each event type.
 
+mod event_key;
+mod fault;
+mod fingerprint;
+mod folder;
+mod json_field;
+mod manifest;
 mod parameter;
 mod place;
 mod rewrite;
@@ -11,6 +17,11 @@ mod statement;
 mod statement_fault;
 mod token;
 
+pub use event_key::{EventKey, InvalidEventKey};
+pub use fault::{Fault, FaultReason, FolderError, ManifestFault};
+pub use fingerprint::FolderFingerprint;
+pub use folder::SqlProjection;
+pub use manifest::ErrorPolicy;
 pub use parameter::{InvalidParameter, Parameter};
 pub use place::Place;
 pub use statement_fault::StatementFault;

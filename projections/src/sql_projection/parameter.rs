@@ -17,11 +17,11 @@ use super::token::{Kind, tokens};
 /// # Examples
 ///
 /// ```
-/// # use annals_projections::Parameter;
+/// # use annals_projections::sql_projection::Parameter;
 /// let amount: Parameter = ":data.lines.0.amount".parse()?;
 /// assert_eq!(amount, Parameter::Data(vec!["lines".into(), "0".into(), "amount".into()]));
 /// assert!(":account".parse::<Parameter>().is_err());
-/// # Ok::<(), annals_projections::InvalidParameter>(())
+/// # Ok::<(), annals_projections::sql_projection::InvalidParameter>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Parameter {

@@ -1,0 +1,79 @@
+//! What is wrong with the folder of a projection: everything at once, each with its place.
+
+use std::fmt;
+use std::io;
+
+use super::place::Place;
+use super::statement_fault::StatementFault;
+
+/// Why a folder was not loaded. Nothing was started.
+#[derive(Debug)]
+pub struct FolderError(
+    /// All faults, by place. Never empty.
+    pub Vec<Fault>,
+);
+
+impl std::error::Error for FolderError {}
+
+impl fmt::Display for FolderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, fault) in self.0.iter().enumerate() {
+            let separator = if nth == 0 { "" } else { "\n" };
+            write!(f, "{separator}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One fault, shown as `file:line:column: what is wrong`.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {reason}")]
+pub struct Fault {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub reason: FaultReason,
+}
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FaultReason {
+    /// A value or key in `projection.toml`.
+    #[error(transparent)]
+    Manifest(#[from] ManifestFault),
+    /// The text of an SQL file.
+    #[error(transparent)]
+    Statement(#[from] StatementFault),
+    /// A file that cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+    /// A file that `projection.toml` does not name.
+    #[error("no event type leads here: name it in projection.toml, or remove it")]
+    Undeclared,
+}
+
+/// What is wrong with `projection.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestFault {
+    /// It is not TOML.
+    #[error("{0}")]
+    Malformed(String),
+    /// A key that means nothing.
+    #[error("`{0}` is no key here: there are name, version, partitions, schema, key, errors and [events]")]
+    UnknownKey(String),
+    /// A key that has to be there.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// A value that a key does not take.
+    #[error("`{key}` is {wanted}, not {found}")]
+    Value {
+        /// The key.
+        key: String,
+        /// What it takes.
+        wanted: &'static str,
+        /// What stands there.
+        found: String,
+    },
+}
