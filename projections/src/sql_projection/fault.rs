@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 
+use annals_eventstore::postgres::SchemaName;
+use tokio_postgres::error::DbError;
+
 use super::place::Place;
 use super::statement_fault::StatementFault;
 
@@ -51,6 +54,36 @@ pub enum FaultReason {
     /// A file that `projection.toml` does not name.
     #[error("no event type leads here: name it in projection.toml, or remove it")]
     Undeclared,
+    /// A statement that the server does not take.
+    #[error("the server refuses it: {message}")]
+    Server {
+        /// What it says, with its hint.
+        message: String,
+        /// The same as it came.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// A statement that reads or changes what does not belong to the projection.
+    #[error("{} not in schema {schema}: a read model is made of events and its own tables", listed(.relations))]
+    Outside {
+        /// The tables and views, with their schemas.
+        relations: Vec<String>,
+        /// The schema of the projection.
+        schema: SchemaName,
+    },
+}
+
+fn listed(relations: &[String]) -> String {
+    let verb = if relations.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", relations.join(", "))
+}
+
+/// Shows what the server said, with its hint.
+pub(super) fn said(error: &DbError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{} ({hint})", error.message()),
+        None => error.message().to_owned(),
+    }
 }
 
 /// What is wrong with `projection.toml`.

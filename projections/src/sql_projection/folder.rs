@@ -123,6 +123,10 @@ impl SqlProjection {
         self.fingerprint
     }
 
+    pub(super) fn setup_file(&self) -> &SqlFile {
+        &self.setup
+    }
+
     pub(super) fn files(&self) -> &[HandlerFile] {
         &self.files
     }

@@ -1,6 +1,9 @@
 //! Projections that are written in SQL alone: a folder of files, one for each event type.
 
+mod apply;
+mod apply_error;
 mod event_key;
+mod events_relation;
 mod fault;
 mod fingerprint;
 mod folder;
@@ -10,11 +13,15 @@ mod number;
 mod parameter;
 mod parameter_value;
 mod place;
+mod prepare;
 mod rewrite;
 mod rules;
+mod session;
 mod set_based;
+mod set_up;
 #[cfg(test)]
 mod soup;
+mod sql_handlers;
 mod statement;
 mod statement_fault;
 mod time;
@@ -22,6 +29,7 @@ mod token;
 mod value;
 mod value_error;
 
+pub use apply_error::{ApplyError, Span};
 pub use event_key::{EventKey, InvalidEventKey};
 pub use fault::{Fault, FaultReason, FolderError, ManifestFault};
 pub use fingerprint::FolderFingerprint;
@@ -29,5 +37,7 @@ pub use folder::SqlProjection;
 pub use manifest::ErrorPolicy;
 pub use parameter::{InvalidParameter, Parameter};
 pub use place::Place;
+pub use prepare::PrepareError;
+pub use sql_handlers::{STATEMENT_TIMEOUT_DEFAULT, SqlHandlers};
 pub use statement_fault::StatementFault;
 pub use value_error::ValueError;

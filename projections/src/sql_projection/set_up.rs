@@ -1,0 +1,41 @@
+//! The tables of a projection.
+
+use tokio_postgres::Client;
+
+use super::fault::{Fault, FaultReason, FolderError};
+use super::folder::SqlProjection;
+use super::place::Place;
+use super::prepare::{PrepareError, fault, refusal};
+use super::session::{outside, outside_before, search_path};
+
+impl SqlProjection {
+    /// Creates the schema, and the tables in it by `setup.sql`, which may run again and again. One process at a time
+    /// does so, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`PrepareError`] where the server does not take it, or where it changes what is not in the schema. Nothing was
+    /// changed then.
+    pub async fn set_up(&self, client: &mut Client) -> Result<(), PrepareError> {
+        let (schema, file) = (self.schema(), self.setup_file());
+        let transaction = client.transaction().await?;
+        let lock = "select pg_catalog.pg_advisory_xact_lock(1634627169, pg_catalog.hashtext($1))";
+        transaction.query(lock, &[&format!("projection {}", self.name())]).await?;
+        let own = format!("create schema if not exists \"{schema}\"; {}", search_path(schema));
+        let before = outside_before(&transaction, schema).await?;
+        transaction.batch_execute(&own).await?;
+
+        if let Err(error) = transaction.batch_execute(&file.text).await {
+            let nth = |character: usize| file.text.char_indices().nth(character.saturating_sub(1));
+            let refused =
+                refusal(error, file, |character| nth(character).map_or(file.text.len(), |(at, _)| at))?;
+            return Err(FolderError(vec![fault(refused)]).into());
+        }
+        let relations = outside(&transaction, schema, Some(&before)).await?;
+        if !relations.is_empty() {
+            let reason = FaultReason::Outside { relations, schema: schema.clone() };
+            return Err(FolderError(vec![Fault { place: Place::top(&file.path), reason }]).into());
+        }
+        Ok(transaction.commit().await?)
+    }
+}
