@@ -13,6 +13,7 @@
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/evolving-events.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/command-service.md"))]
+#![cfg_attr(doctest, doc = include_str!("../docs/guide/sql-projections.md"))]
 
 pub use annals_aggregates as aggregates;
 pub use annals_eventstore as eventstore;

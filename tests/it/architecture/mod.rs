@@ -90,6 +90,15 @@ const AGGREGATES: &[(&str, &[&str])] = &[
     ("the command service", &["service"]),
 ];
 
+/// The modules of projections in SQL, from the bottom: texts, what they say, and those who need a server.
+const SQL_PROJECTION: &[(&str, &[&str])] = &[
+    ("texts", &["json_field", "number", "parameter", "place", "statement_fault", "time", "token"]),
+    ("statements", &["rewrite", "rules", "set_based", "statement"]),
+    ("folders", &["event_key", "fault", "fingerprint", "folder", "manifest"]),
+    ("values", &["events_relation", "parameter_value", "value", "value_error"]),
+    ("those who need a server", &["apply", "apply_error", "prepare", "session", "set_up", "sql_handlers"]),
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -166,6 +175,15 @@ fn value_types_know_no_ports_and_ports_no_adapters() -> TestResult {
     let to_adapters = eventstore.top_edges().into_iter().filter(|edge| adapters.contains(&edge.to.as_str()));
     faults.extend(to_adapters.map(|edge| format!("{edge}: nobody imports an adapter")));
     nothing_of(&faults);
+    Ok(())
+}
+
+#[test]
+fn the_folder_of_a_projection_in_sql_is_read_without_a_server() -> TestResult {
+    let folder = "projections/src/sql_projection";
+    let sql_projection = Modules::read(&root().join(folder), folder)?;
+
+    nothing_of(&layer_faults(&sql_projection, SQL_PROJECTION));
     Ok(())
 }
 

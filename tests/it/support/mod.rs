@@ -12,6 +12,7 @@ mod own_server;
 mod pooler;
 mod proxy;
 mod ran;
+mod sql_folder;
 mod waiting;
 
 pub(crate) use broken_reader::{BrokenReader, Rule, UnguardedLog};
@@ -26,4 +27,5 @@ pub(crate) use own_server::OwnServer;
 pub(crate) use pooler::{PooledDb, Pooler, skipped_without_pooler};
 pub(crate) use proxy::Proxy;
 pub(crate) use ran::{FOLDER, Ran};
+pub(crate) use sql_folder::SqlFolder;
 pub(crate) use waiting::until_waiting;
