@@ -149,7 +149,7 @@ async fn files_of_both_kinds_are_carried_out_in_the_order_of_the_log() -> TestRe
 async fn a_batch_longer_than_the_pipeline_is_applied_in_order() -> TestResult {
     let db = TestDb::fresh().await?;
     let (store, mut client) = (db.store(), db.connect().await?);
-    let folder = SqlFolder::with("insert into rows select :data, string_agg(number::text, ',') from rows")?;
+    let folder = SqlFolder::with("insert into rows select :data, count(*)::text from rows")?;
     let handlers = ready(&mut client, folder.load()?).await?;
     let events: Vec<NewEvent> =
         (0..700).map(|number| NewEvent::new("happened", &number)).collect::<Result<_, _>>()?;
@@ -160,8 +160,7 @@ async fn a_batch_longer_than_the_pipeline_is_applied_in_order() -> TestResult {
     handlers.apply(&transaction, &log).await?;
     transaction.commit().await?;
 
-    let row = client.query_one("select said from rows.rows where number = 699", &[]).await?;
-    let before: Vec<String> = (0..699).map(|number: i32| number.to_string()).collect();
-    assert_eq!(row.get::<_, String>(0), before.join(","));
+    let ordered = "select count(*) from rows.rows where number = said::bigint";
+    assert_eq!(client.query_one(ordered, &[]).await?.get::<_, i64>(0), 700);
     Ok(())
 }

@@ -17,10 +17,10 @@ use tokio_postgres::{Error, Statement, Transaction};
 
 use super::apply_error::{ApplyError, Span};
 use super::events_relation::EventsRelation;
-use super::folder::{HandlerFile, SqlProjection};
 use super::parameter_value::values;
 use super::place::Place;
 use super::prepare::refusal;
+use super::projection::{HandlerFile, SqlProjection};
 use super::session::settings;
 
 /// How many statements are on their way at once.

@@ -5,14 +5,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use annals_eventstore::postgres::SchemaName;
-use annals_eventstore::{EventType, RecordedEvent};
+use annals_eventstore::EventType;
 
-use super::event_key::EventKey;
 use super::fault::{Fault, FaultReason, FolderError};
 use super::fingerprint::FolderFingerprint;
-use super::manifest::{Declared, ErrorPolicy, Manifest};
+use super::manifest::{Declared, Manifest};
 use super::place::Place;
+use super::projection::{HandlerFile, SqlFile, SqlProjection};
 use super::rules::setup_faults;
 use super::statement::{Statement, cut};
 
@@ -21,41 +20,6 @@ const MANIFEST: &str = "projection.toml";
 
 /// The file that makes the tables.
 const SETUP: &str = "setup.sql";
-
-/// A projection that is written in SQL alone, as its folder says.
-///
-/// # Examples
-///
-/// ```no_run
-/// # use annals_projections::SqlProjection;
-/// let balances = SqlProjection::load("projections/balances")?;
-/// println!("{} version {}", balances.name(), balances.version());
-/// # Ok::<(), annals_projections::sql_projection::FolderError>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct SqlProjection {
-    manifest: Manifest,
-    setup: SqlFile,
-    files: Vec<HandlerFile>,
-    /// Which of the files an event type has.
-    by_type: BTreeMap<EventType, usize>,
-    fingerprint: FolderFingerprint,
-}
-
-/// A file, and what it holds.
-#[derive(Debug, Clone)]
-pub(super) struct SqlFile {
-    /// Its path, as it is shown.
-    pub(super) path: String,
-    pub(super) text: String,
-}
-
-/// A file of event types.
-#[derive(Debug, Clone)]
-pub(super) struct HandlerFile {
-    pub(super) file: SqlFile,
-    pub(super) statement: Statement,
-}
 
 impl SqlProjection {
     /// Loads a folder. Nothing is asked of a server yet.
@@ -71,68 +35,6 @@ impl SqlProjection {
             Some(projection) if loader.faults.is_empty() => Ok(projection),
             _ => Err(FolderError(loader.faults)),
         }
-    }
-
-    /// Returns its name, under which its checkpoint is kept.
-    pub fn name(&self) -> &str {
-        &self.manifest.name
-    }
-
-    /// Returns its version; a new one reads the log from the start.
-    pub fn version(&self) -> i32 {
-        self.manifest.version
-    }
-
-    /// Returns how many slots its events are dealt to.
-    pub fn partitions(&self) -> u16 {
-        self.manifest.partitions
-    }
-
-    /// Returns the database schema that it owns.
-    pub fn schema(&self) -> &SchemaName {
-        &self.manifest.schema
-    }
-
-    /// Returns what becomes of an event that cannot be applied.
-    pub fn error_policy(&self) -> ErrorPolicy {
-        self.manifest.errors
-    }
-
-    /// Returns by what its events are dealt to slots.
-    pub fn event_key(&self) -> &EventKey {
-        &self.manifest.key
-    }
-
-    /// Returns the types of events that it follows.
-    pub fn event_types(&self) -> impl Iterator<Item = &EventType> {
-        self.by_type.keys()
-    }
-
-    /// Tells whether it follows an event.
-    pub fn wants(&self, event: &RecordedEvent) -> bool {
-        self.by_type.contains_key(&event.event_type)
-    }
-
-    /// Returns the SQL that makes its tables, for its own schema first in the search path.
-    pub fn setup(&self) -> &str {
-        &self.setup.text
-    }
-
-    /// Returns what shows an edit of the folder under the same version.
-    pub fn fingerprint(&self) -> FolderFingerprint {
-        self.fingerprint
-    }
-
-    pub(super) fn setup_file(&self) -> &SqlFile {
-        &self.setup
-    }
-
-    pub(super) fn files(&self) -> &[HandlerFile] {
-        &self.files
-    }
-
-    pub(super) fn file_of(&self, event_type: &EventType) -> Option<usize> {
-        self.by_type.get(event_type).copied()
     }
 }
 

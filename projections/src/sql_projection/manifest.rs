@@ -1,27 +1,17 @@
 //! `projection.toml`: what a projection is called, how its events are dealt out, and which file each type has.
 
-use std::borrow::Cow;
-use std::str::FromStr;
-
 use annals_eventstore::EventType;
 use annals_eventstore::postgres::SchemaName;
 use toml::de::{DeTable, DeValue};
 
 use super::event_key::EventKey;
 use super::fault::ManifestFault;
+use super::manifest_value::{
+    ErrorPolicy, error_policy, event_key, is_handler_file, is_name, own_schema, refused, shown, whole,
+};
 
 /// The most slots.
 const PARTITIONS_MAX: u16 = 1024;
-
-/// What becomes of an event that cannot be applied.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ErrorPolicy {
-    /// The projection stops, `errors = "stop"`. The default.
-    #[default]
-    Stop,
-    /// The event's key is parked and the other keys go on, `errors = "park"`.
-    Park,
-}
 
 /// What `projection.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +158,7 @@ impl Reader<'_, '_> {
             }
             match (event_type, file.get_ref().as_str().filter(|file| is_handler_file(file))) {
                 (Ok(event_type), Some(file)) => {
-                    declared.push(Declared { event_type, file: file.to_owned(), at })
+                    declared.push(Declared { event_type, file: file.to_owned(), at });
                 }
                 (_, Some(_)) => {}
                 (_, None) => {
@@ -179,59 +169,6 @@ impl Reader<'_, '_> {
         }
         declared
     }
-}
-
-fn refused(key: &str, wanted: &'static str, value: &DeValue<'_>) -> ManifestFault {
-    let found = match value {
-        DeValue::String(text) => shown(text),
-        DeValue::Integer(number) => number.to_string(),
-        other => Cow::from(format!("a value of type {}", other.type_str())).into_owned(),
-    };
-    ManifestFault::Value { key: key.to_owned(), wanted, found }
-}
-
-/// Shows a text, cut short.
-fn shown(text: &str) -> String {
-    format!("{:?}", text.chars().take(60).collect::<String>())
-}
-
-fn is_name(value: &DeValue<'_>) -> Option<String> {
-    let name = value.as_str()?;
-    let may_follow =
-        |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || b"_-.".contains(&letter);
-    let holds = name.len() <= 48
-        && name.as_bytes().first().is_some_and(u8::is_ascii_lowercase)
-        && name.bytes().all(may_follow);
-    holds.then(|| name.to_owned())
-}
-
-fn whole<T: FromStr + PartialOrd>(range: std::ops::RangeInclusive<T>) -> impl Fn(&DeValue<'_>) -> Option<T> {
-    move |value| {
-        let number = value.as_integer().filter(|number| number.radix() == 10)?;
-        number.as_str().parse().ok().filter(|number| range.contains(number))
-    }
-}
-
-fn event_key(value: &DeValue<'_>) -> Option<EventKey> {
-    value.as_str()?.parse().ok()
-}
-
-fn error_policy(value: &DeValue<'_>) -> Option<ErrorPolicy> {
-    match value.as_str()? {
-        "stop" => Some(ErrorPolicy::Stop),
-        "park" => Some(ErrorPolicy::Park),
-        _ => None,
-    }
-}
-
-fn own_schema(name: &str) -> Option<SchemaName> {
-    SchemaName::new(name).ok().filter(|name| !["public", "information_schema"].contains(&name.as_str()))
-}
-
-/// A file of the folder itself: nothing that leads elsewhere, and not the one that makes the tables.
-fn is_handler_file(file: &str) -> bool {
-    let is_plain = !file.contains(['/', '\\', '\0']) && !file.starts_with('.');
-    is_plain && file.ends_with(".sql") && file != "setup.sql"
 }
 
 #[cfg(test)]

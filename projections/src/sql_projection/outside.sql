@@ -9,7 +9,10 @@
 -- out  0 or more rows by name
 -- plan function scan on pg_lock_status, a handful of rows for this session
 select distinct
-    coalesce(pg_catalog.format('%I.%I', namespace.nspname, class.relname), 'what it drops') as relation
+    case
+        when class.oid is null then 'what it drops'
+        else pg_catalog.format('%I.%I', namespace.nspname, class.relname)
+    end as relation
 from pg_catalog.pg_locks as lock
 left join pg_catalog.pg_class as class on class.oid = lock.relation
 left join pg_catalog.pg_namespace as namespace on namespace.oid = class.relnamespace

@@ -10,8 +10,8 @@ use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{Client, Error};
 
 use super::fault::{Fault, FaultReason, FolderError, said};
-use super::folder::{HandlerFile, SqlFile, SqlProjection};
 use super::place::Place;
+use super::projection::{HandlerFile, SqlFile, SqlProjection};
 use super::session::{outside, search_path};
 
 /// Why a projection cannot be run. Nothing was changed.
@@ -21,9 +21,9 @@ pub enum PrepareError {
     /// Files are wrong; all of them are told.
     #[error(transparent)]
     Refused(#[from] FolderError),
-    /// The server is not to be had.
-    #[error("the server is not to be had")]
-    Unavailable(#[from] Error),
+    /// The connection broke, or the role may not do what has to be done besides, such as to create the schema.
+    #[error("the database cannot be asked about the projection, or given its schema")]
+    Database(#[from] Error),
 }
 
 /// Shows all statements to the server.

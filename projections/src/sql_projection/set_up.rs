@@ -3,9 +3,9 @@
 use tokio_postgres::Client;
 
 use super::fault::{Fault, FaultReason, FolderError};
-use super::folder::SqlProjection;
 use super::place::Place;
 use super::prepare::{PrepareError, fault, refusal};
+use super::projection::SqlProjection;
 use super::session::{outside, outside_before, search_path};
 
 impl SqlProjection {

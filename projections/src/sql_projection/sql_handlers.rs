@@ -7,8 +7,8 @@ use tokio_postgres::{Client, Transaction};
 
 use super::apply::apply;
 use super::apply_error::ApplyError;
-use super::folder::SqlProjection;
 use super::prepare::{PrepareError, prepare};
+use super::projection::SqlProjection;
 
 /// How long a statement of a projection may take, unless told otherwise.
 pub const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);

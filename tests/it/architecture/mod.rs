@@ -94,7 +94,7 @@ const AGGREGATES: &[(&str, &[&str])] = &[
 const SQL_PROJECTION: &[(&str, &[&str])] = &[
     ("texts", &["json_field", "number", "parameter", "place", "statement_fault", "time", "token"]),
     ("statements", &["rewrite", "rules", "set_based", "statement"]),
-    ("folders", &["event_key", "fault", "fingerprint", "folder", "manifest"]),
+    ("folders", &["event_key", "fault", "fingerprint", "folder", "manifest", "manifest_value", "projection"]),
     ("values", &["events_relation", "parameter_value", "value", "value_error"]),
     ("those who need a server", &["apply", "apply_error", "prepare", "session", "set_up", "sql_handlers"]),
 ];
