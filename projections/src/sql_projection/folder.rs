@@ -69,7 +69,7 @@ impl Loader<'_> {
     }
 
     fn read(&mut self, name: &str) -> Option<String> {
-        let read = fs::read_to_string(self.folder.join(name));
+        let read = text_of(&self.folder.join(name));
         read.map_err(|error| self.note(Place::top(&self.path(name)), error)).ok()
     }
 
@@ -112,7 +112,7 @@ impl Loader<'_> {
     /// A file that is not there is told where it is named.
     fn handler(&mut self, name: &str, named: Place) -> Option<HandlerFile> {
         let path = self.folder.join(name);
-        let text = match fs::read_to_string(&path) {
+        let text = match text_of(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.note(named, error);
@@ -168,6 +168,12 @@ impl Loader<'_> {
         let fingerprint = FolderFingerprint::of(&manifest, &cut(&setup.text).ok()?, handlers);
         Some(SqlProjection { manifest, setup, files, by_type, fingerprint })
     }
+}
+
+/// Reads a file, without the mark that some editors put in front of UTF-8.
+fn text_of(path: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(path)?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use annals_eventstore::postgres::SchemaName;
-use annals_eventstore::{EventType, RecordedEvent};
+use annals_eventstore::{EventFilter, EventType, RecordedEvent};
 
 use super::event_key::EventKey;
 use super::fingerprint::FolderFingerprint;
@@ -65,6 +65,11 @@ impl SqlProjection {
     /// Returns the types of events that it follows.
     pub fn event_types(&self) -> impl Iterator<Item = &EventType> {
         self.by_type.keys()
+    }
+
+    /// Returns what it asks of the log: events of its types, and no others.
+    pub fn filter(&self) -> EventFilter {
+        EventFilter::all().event_types(self.event_types().cloned())
     }
 
     /// Tells whether it follows an event.

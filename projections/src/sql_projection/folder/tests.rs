@@ -117,7 +117,7 @@ fn the_fingerprint_shows_what_changes_rows_and_nothing_else() {
     assert_eq!(before.to_string().len(), 64);
 
     folder.write("projection.toml", &format!("# a comment\npartitions = 4\nerrors = \"park\"\n{TOML}"));
-    folder.write("a.sql", "-- why\r\ninsert  into t /* here */ values (:data.a) ;\n");
+    folder.write("a.sql", "\u{feff}-- why\r\ninsert  into t /* here */ values (:data.a) ;\n");
     assert_eq!(before, folder.load().fingerprint());
 
     for (name, text) in [
