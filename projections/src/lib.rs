@@ -7,16 +7,21 @@
 mod handlers;
 mod hosted;
 mod projection;
+mod runner;
 mod running;
 pub mod sql_projection;
 mod start;
+mod statements;
 mod tables;
 mod writes;
 
 pub use handlers::{Handlers, UnknownEventType};
 pub use projection::Projection;
+pub use runner::{LiveRunner, Runner, RunnerError, RunnerOptions, RunningRunner, discover};
 pub use running::{RunningProjection, Stopped, WaitError};
 pub use sql_projection::SqlProjection;
 pub use start::{StartError, start};
+#[doc(hidden)]
+pub use statements::statements;
 pub use tables::TablesError;
 pub use writes::{Added, WriteError, Writes};

@@ -41,6 +41,7 @@ mod projection_handlers;
 mod repair;
 mod restore;
 mod roles;
+mod runner;
 mod settled_over_a_crash;
 mod silent_server;
 mod slot_crash;

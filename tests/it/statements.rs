@@ -1,7 +1,7 @@
 //! Every statement of the adapter prepares, and its plan is the one its header promises.
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::{parameter_types, statements};
+use annals_eventstore::postgres::parameter_types;
 use tokio_postgres::Client;
 
 use crate::support::TestDb;
@@ -16,8 +16,16 @@ const FILL: &str = "
     select 'consumer ' || n, 1, 16 from generate_series(1, 300) as n;
     insert into annals.leases (consumer, version, partition, owner)
     select consumer, version, slot, gen_random_uuid() from annals.projections, generate_series(0, 15) as slot;
-    analyze annals.projections; analyze annals.leases;
+    insert into annals.runners (runner_id, consumer, version, name, build, alive_until)
+    select gen_random_uuid(), consumer, version, 'runner', '', clock_timestamp()
+    from annals.projections, generate_series(1, 4);
+    analyze annals.runners; analyze annals.projections; analyze annals.leases;
     analyze annals.streams; analyze annals.events; analyze annals.checkpoints";
+
+/// Every statement of every crate.
+fn statements() -> Vec<(&'static str, &'static str)> {
+    [annals_eventstore::postgres::statements(), annals_projections::statements()].concat()
+}
 
 /// Returns the generic plan, which is the one a prepared statement settles on.
 async fn plan(client: &Client, name: &str, sql: &str) -> Result<String, TestFailure> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Pool;
-use tokio_postgres::{Row, Transaction};
+use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
 
 use super::checkpoint::{CheckpointError, ClaimedCheckpoint, Consumer, lineage};
 use super::loan::Loan;
@@ -81,7 +81,7 @@ impl Leases {
         let statements = self.store.statements();
         let (name, version, slots) = (&consumer.name, &consumer.version, i32::from(partitions));
         let mut client = self.read_models.get().await?;
-        let transaction = client.transaction().await?;
+        let transaction = begin(&mut client).await?;
         execute_within(&transaction, &statements.register_projection, &[name, version, &slots]).await?;
         execute_within(&transaction, &statements.register_slots, &[name, version]).await?;
         transaction.commit().await?;
@@ -116,7 +116,7 @@ impl Leases {
     ) -> Result<Option<ClaimedCheckpoint>, CheckpointError> {
         let log = lineage(&self.store).await?;
         let mut client = self.read_models.get().await?;
-        let transaction = client.transaction().await?;
+        let transaction = begin(&mut client).await?;
         transaction.batch_execute(CHECKPOINT_PATIENCE).await?;
         let (lock, slot) = (&self.store.statements().lock_lease, i32::from(partition.0));
         let rows =
@@ -169,7 +169,7 @@ impl Leases {
     pub async fn stop(&self, held: &HeldLease, why: &str) -> Result<bool, CheckpointError> {
         let HeldLease { consumer, partition, epoch } = held;
         let mut client = self.read_models.get().await?;
-        let transaction = client.transaction().await?;
+        let transaction = begin(&mut client).await?;
         let changed = execute_within(
             &transaction,
             &self.store.statements().stop_slot,
@@ -188,7 +188,7 @@ impl Leases {
         change: impl Fn(&Lease, DateTime<Utc>, LeaseEpoch) -> Option<Lease>,
     ) -> Result<Vec<HeldLease>, CheckpointError> {
         let mut client = self.read_models.get().await?;
-        let transaction = client.transaction().await?;
+        let transaction = begin(&mut client).await?;
         let rows = Ready::Within(&transaction, &self.store.statements().held_leases).query(&[&by.0]).await?;
         let mut changed = Vec::new();
         for row in &rows {
@@ -227,6 +227,11 @@ impl Leases {
     fn manner(&self) -> Manner {
         self.store.manner()
     }
+}
+
+/// Begins a transaction in which the second statement sees what was committed before it.
+async fn begin(client: &mut Client) -> Result<Transaction<'_>, tokio_postgres::Error> {
+    client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await
 }
 
 fn lease(row: &Row) -> Result<Lease, tokio_postgres::Error> {

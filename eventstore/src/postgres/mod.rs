@@ -67,6 +67,7 @@ pub use schema::{
 };
 pub use slot::{Selector, Slot};
 pub use slot_error::SlotError;
+pub use statements::Statement;
 #[cfg(feature = "testing")]
 pub use statements::{parameter_types, statements};
 pub use store::PostgresStore;

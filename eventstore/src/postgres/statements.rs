@@ -2,25 +2,46 @@
 
 use std::ops::Deref;
 
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error, GenericClient, Row};
 
 use crate::postgres::schema::SchemaName;
 
-/// A statement and the types of its parameters, `$1` first.
+/// A statement from a file, written for one schema, and the types of its parameters, `$1` first.
+///
+/// It is sent unnamed, so that a pooler may stand before the server. For crates that keep tables beside the log's.
 #[derive(Debug)]
-pub(crate) struct Statement {
+pub struct Statement {
     text: String,
     parameters: Vec<Type>,
 }
 
 impl Statement {
-    /// Rewrites a statement for a schema.
-    fn new(sql: &str, schema: &SchemaName) -> Self {
+    /// Rewrites a statement for a schema. Its header tells the types of its parameters.
+    ///
+    /// # Panics
+    ///
+    /// On a type that is not known here; a test reads every header.
+    pub fn new(sql: &str, schema: &SchemaName) -> Self {
         Self { text: schema.rewrite(sql), parameters: parameter_types(sql) }
     }
 
     pub(crate) fn parameters(&self) -> &[Type] {
         &self.parameters
+    }
+
+    /// Sends the statement and reads its rows to the end.
+    ///
+    /// # Errors
+    ///
+    /// What the server says, or a lost connection.
+    pub async fn query(
+        &self,
+        client: &impl GenericClient,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        let typed: Vec<_> = parameters.iter().copied().zip(self.parameters.iter().cloned()).collect();
+        client.query_typed(self, &typed).await
     }
 }
 

@@ -140,10 +140,11 @@ grant select (stream_id, stream_name) on annals.streams to annals_appender;
 
 grant select on annals.events, annals.streams, annals.snapshots to annals_reader, annals_projector, annals_operator;
 
-grant select, insert, update, delete on annals.checkpoints, annals.leases to annals_projector;
+grant select, insert, update, delete on annals.checkpoints, annals.leases, annals.runners to annals_projector;
 grant select, insert on annals.projections to annals_projector;
 
-grant select on annals.deletions, annals.checkpoints, annals.leases, annals.projections to annals_operator;
+grant select on annals.deletions, annals.checkpoints, annals.leases, annals.projections, annals.runners
+    to annals_operator;
 
 -- Functions: what is named nowhere here is for the functions of the log alone.
 do $$

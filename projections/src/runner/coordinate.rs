@@ -1,0 +1,224 @@
+//! The loop of a runner: looks at slots and runners, takes what it lacks, gives what is another's.
+//!
+//! ```text
+//! slot   free -> taken -> running -> giving -> given back
+//!                                 -> lost (its lease was over and somebody took it)
+//!                                 -> stopped (it cannot go on; nobody takes it before it is resumed)
+//! ```
+//!
+//! It looks when it is woken – somebody joined, left or gave a slot back –, when somebody's lease is over, and at each
+//! heartbeat. A slot that is given back is worked on to the end of its batch first; the loop does not wait for that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annals_eventstore::postgres::{CheckpointError, Consumer, HeldLease, Leases, SlotStatus};
+use annals_eventstore::{PostgresStore, RunnerId};
+use deadpool_postgres::Pool;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::heart::Renewed;
+use super::host::Host;
+use super::members::Members;
+use super::options::RunnerOptions;
+use super::share::plan;
+use super::slots::{Outcome, Slots};
+
+/// How long after a lease is over somebody looks, so that the clock of the database has come so far.
+const AFTER_EXPIRY: Duration = Duration::from_millis(20);
+
+/// How soon a slot is tried again whose owner before is still in the middle of something.
+const TAKE_AGAIN: Duration = Duration::from_millis(200);
+
+pub(super) struct Coordinator {
+    pub(super) id: RunnerId,
+    pub(super) store: PostgresStore,
+    pub(super) hosts: Vec<Box<dyn Host>>,
+    pub(super) leases: Leases,
+    pub(super) members: Members,
+    /// Connections for batches.
+    pub(super) batches: Pool,
+    pub(super) options: RunnerOptions,
+    pub(super) hints: Arc<Notify>,
+    pub(super) renewed: watch::Receiver<Renewed>,
+    pub(super) slots: Slots,
+}
+
+impl Coordinator {
+    /// Works until it is told to stop; then gives everything back and leaves.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let pause = match self.look().await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    warn!(error, "runner cannot look at the slots; it tries again");
+                    self.options.heartbeat()
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                (held, outcome) = self.slots.next_ended() => self.ended(held, outcome).await,
+                Ok(()) = self.renewed.changed() => {
+                    let renewed = self.renewed.borrow_and_update().clone();
+                    self.slots.drop_lost(&renewed);
+                }
+                () = self.hints.notified() => {}
+                () = sleep(pause) => {}
+            }
+        }
+        self.leave().await;
+    }
+
+    /// Takes and gives what is to be taken and given; returns when to look again.
+    async fn look(&mut self) -> Result<Duration, CheckpointError> {
+        self.members.remove_dead().await?;
+        let mut pause = self.options.heartbeat();
+        for nth in 0..self.hosts.len() {
+            let consumer = self.hosts[nth].consumer();
+            let slots = self.leases.list(&consumer).await?;
+            let alive: Vec<_> = self.members.alive(&consumer).await?.iter().map(|runner| runner.id).collect();
+            self.release_idle(&consumer, &slots).await?;
+            let mine = self.slots.of(&consumer.name, consumer.version);
+            let plan = plan(&slots, &alive, self.id, &mine, nth);
+            self.slots.stop(|held| held.consumer == consumer && plan.give.contains(&held.partition));
+            let taken = self.take(nth, &consumer, plan.take, plan.wanted, slots.len()).await?;
+            if taken < plan.wanted {
+                pause = pause.min(self.expires_next(&slots).map_or(pause, |next| next + AFTER_EXPIRY));
+            }
+        }
+        Ok(pause)
+    }
+
+    /// Takes free slots up to a number; returns how many.
+    async fn take(
+        &mut self,
+        nth: usize,
+        consumer: &Consumer,
+        free: Vec<annals_eventstore::Partition>,
+        wanted: usize,
+        partitions: usize,
+    ) -> Result<usize, CheckpointError> {
+        let mut taken = 0;
+        for partition in free {
+            if taken == wanted {
+                break;
+            }
+            match self.leases.take(consumer, partition, self.id, self.options.lease).await {
+                Ok(Some(claimed)) => {
+                    let held = HeldLease { consumer: consumer.clone(), partition, epoch: claimed.epoch() };
+                    let partitions = u16::try_from(partitions).unwrap_or(u16::MAX);
+                    let run = self.hosts[nth].slot(&self.store, self.batches.clone(), claimed, partitions);
+                    info!(projection = %consumer.name, partition = partition.0, "slot taken");
+                    self.slots.begin(held, run);
+                    taken += 1;
+                }
+                Ok(None) => {}
+                // The owner before is in the middle of a commit, or the database stands still.
+                Err(error) if error.is_transient() => {
+                    let error = &error as &dyn std::error::Error;
+                    warn!(error, projection = %consumer.name, partition = partition.0, "slot cannot be taken yet");
+                    self.look_again();
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    error!(error, projection = %consumer.name, partition = partition.0, "slot cannot be taken");
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    fn look_again(&self) {
+        let hints = Arc::clone(&self.hints);
+        tokio::spawn(async move {
+            sleep(TAKE_AGAIN).await;
+            hints.notify_one();
+        });
+    }
+
+    /// Gives leases back that are ours and that nobody works under: an answer was lost, or giving it back failed.
+    async fn release_idle(&self, consumer: &Consumer, slots: &[SlotStatus]) -> Result<(), CheckpointError> {
+        let ours = slots.iter().filter(|slot| slot.lease.owner == Some(self.id));
+        let held = ours.map(|slot| HeldLease {
+            consumer: consumer.clone(),
+            partition: slot.partition,
+            epoch: slot.lease.epoch,
+        });
+        let idle: Vec<_> = held.filter(|held| !self.slots.has(held)).collect();
+        if idle.is_empty() {
+            return Ok(());
+        }
+        self.leases.release(self.id, &idle).await?;
+        self.members.wake().await
+    }
+
+    /// When the next lease of somebody else is over.
+    fn expires_next(&self, slots: &[SlotStatus]) -> Option<Duration> {
+        let others = slots.iter().filter(|slot| slot.lease.owner != Some(self.id) && !slot.is_free);
+        others.map(|slot| slot.remaining).min()
+    }
+
+    /// A slot has ended: gives it back, or stops it for everybody.
+    async fn ended(&self, held: HeldLease, outcome: Outcome) {
+        let (projection, partition) = (&held.consumer.name, held.partition.0);
+        let done = match outcome {
+            Outcome::Stopped => {
+                info!(%projection, partition, "slot given back");
+                self.give_back(&held).await
+            }
+            Outcome::TakenOver => {
+                info!(%projection, partition, "slot was taken over");
+                self.give_back(&held).await
+            }
+            Outcome::Failed(why) => {
+                error!(%projection, partition, why, "slot stopped");
+                self.leases.stop(&held, &why).await.map(drop)
+            }
+        };
+        if let Err(error) = done {
+            let error = &error as &dyn std::error::Error;
+            warn!(error, %projection, partition, "slot could not be given back; it will be at the next look");
+        }
+    }
+
+    async fn give_back(&self, held: &HeldLease) -> Result<(), CheckpointError> {
+        self.leases.release(self.id, std::slice::from_ref(held)).await?;
+        self.members.wake().await
+    }
+
+    /// Finishes the batches at hand, gives every slot back and leaves.
+    async fn leave(mut self) {
+        self.slots.stop(|_| true);
+        let grace = self.options.grace;
+        let finished = timeout(grace, async {
+            while !self.slots.is_empty() {
+                let (held, outcome) = self.slots.next_ended().await;
+                self.ended(held, outcome).await;
+            }
+        });
+        if finished.await.is_err() {
+            warn!(?grace, "batches did not end in time and are rolled back");
+        }
+        self.slots.abort().await;
+        for host in &self.hosts {
+            let consumer = host.consumer();
+            let released = async {
+                let slots = self.leases.list(&consumer).await?;
+                self.release_idle(&consumer, &slots).await
+            };
+            if let Err(error) = released.await {
+                let error = &error as &dyn std::error::Error;
+                warn!(error, "runner leaves without giving its slots back; their leases will be over");
+            }
+        }
+        if let Err(error) = self.members.leave(self.id).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "runner could not say that it leaves; others will notice");
+        }
+    }
+}

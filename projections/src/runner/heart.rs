@@ -1,0 +1,54 @@
+//! The heart of a runner: says that it is alive and renews its leases, whatever else the runner is busy with.
+//!
+//! Guarantees: it shares no loop and no connection with batches, so a slow one costs no lease.
+
+use std::time::Duration;
+
+use annals_eventstore::RunnerId;
+use annals_eventstore::postgres::{CheckpointError, HeldLease, Leases};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::warn;
+
+use super::members::{Members, Membership};
+
+/// The leases that were renewed: whatever was taken before `asked` and is not among them is lost.
+#[derive(Debug, Clone)]
+pub(super) struct Renewed {
+    pub(super) asked: Instant,
+    pub(super) held: Vec<HeldLease>,
+}
+
+#[derive(Debug)]
+pub(super) struct Heart {
+    pub(super) member: Membership,
+    pub(super) members: Members,
+    pub(super) leases: Leases,
+    pub(super) term: Duration,
+    pub(super) renewed: watch::Sender<Renewed>,
+}
+
+impl Heart {
+    /// Beats for ever.
+    pub(super) async fn beat(self, pause: Duration) {
+        let mut beats = interval(pause);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            beats.tick().await;
+            let asked = Instant::now();
+            match self.renew(self.member.id).await {
+                Ok(held) => drop(self.renewed.send_replace(Renewed { asked, held })),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    warn!(error, "runner could not renew its leases; it tries again");
+                }
+            }
+        }
+    }
+
+    async fn renew(&self, id: RunnerId) -> Result<Vec<HeldLease>, CheckpointError> {
+        // The member first: whoever sees a lease that is over sees no runner any more to leave a share to.
+        self.members.enter(&self.member, self.term).await?;
+        self.leases.renew(id, self.term).await
+    }
+}

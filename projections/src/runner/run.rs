@@ -1,0 +1,204 @@
+//! A runner: the projections it hosts, and what it needs to work on them.
+
+use std::sync::Arc;
+
+use annals_eventstore::postgres::{
+    CheckpointError, ConnectError, ConnectOptions, Leases, MigrateError, PoolOptions, connect, pool,
+    require_read_models,
+};
+use annals_eventstore::{PostgresStore, RunnerId};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, info, info_span};
+
+use super::coordinate::Coordinator;
+use super::ear::listen;
+use super::heart::{Heart, Renewed};
+use super::host::{Host, HostOf};
+use super::members::{Members, Membership};
+use super::options::RunnerOptions;
+use super::running::RunningRunner;
+use super::slots::Slots;
+use crate::projection::Projection;
+use crate::tables::TablesError;
+
+/// Connections for leases: one renews, one looks around.
+const LEASE_CONNECTIONS: usize = 2;
+
+/// Works on projections together with all other runners of the same log and read models.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use annals_eventstore::{Batch, HandlerError, PostgresStore};
+/// # use annals_projections::{Projection, Runner};
+/// # struct Balances;
+/// # impl Projection for Balances {
+/// #     const NAME: &'static str = "balances";
+/// #     const TABLES: &'static str = "";
+/// #     async fn apply(&mut self, _: Batch<'_>) -> Result<(), HandlerError> { Ok(()) }
+/// # }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::connect("postgres://localhost/shop").await?;
+/// let runner = Runner::new(&store).host(|| Balances).start().await?;
+/// tokio::signal::ctrl_c().await?;
+/// runner.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Runner {
+    store: PostgresStore,
+    read_models: ConnectOptions,
+    options: RunnerOptions,
+    hosts: Vec<Box<dyn Host>>,
+}
+
+/// Why a runner did not begin to work. No event was applied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunnerError {
+    /// The database of the read models is not set up: run `annals db migrate`, or
+    /// [`migrate_read_models`](annals_eventstore::postgres::migrate_read_models) where the log is in another one.
+    #[error("database of the read models is not set up")]
+    Schema(#[from] MigrateError),
+    /// The database of the read models cannot be reached.
+    #[error("database of the read models cannot be reached")]
+    Connect(#[from] ConnectError),
+    /// The tables of a projection could not be created.
+    #[error(transparent)]
+    Tables(#[from] TablesError),
+    /// The runner or a projection could not be registered.
+    #[error("runner could not be registered")]
+    Register(#[from] CheckpointError),
+}
+
+impl Runner {
+    /// Makes a runner that keeps read models in the log's own database.
+    pub fn new(store: &PostgresStore) -> Self {
+        let read_models = store.config().connect.clone();
+        Self { store: store.clone(), read_models, options: RunnerOptions::default(), hosts: Vec::new() }
+    }
+
+    /// Keeps read models, leases and checkpoints in another database, which
+    /// [`migrate_read_models`](annals_eventstore::postgres::migrate_read_models) has set up.
+    #[must_use]
+    pub fn read_models_in(self, read_models: ConnectOptions) -> Self {
+        Self { read_models, ..self }
+    }
+
+    /// Sets how it works.
+    #[must_use]
+    pub fn options(self, options: RunnerOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Hosts a projection. The function makes one for each slot that this runner works on.
+    #[must_use]
+    pub fn host<P: Projection>(mut self, make: impl Fn() -> P + Send + Sync + 'static) -> Self {
+        self.hosts.push(Box::new(HostOf(make)));
+        self
+    }
+
+    /// Starts it in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`RunnerError`] when tables, leases or the registration cannot be had.
+    pub async fn start(self) -> Result<RunningRunner, RunnerError> {
+        let (id, stop) = (RunnerId::new(), CancellationToken::new());
+        let work = self.prepare(id).await?;
+        let span = info_span!("runner", %id);
+        let task = tokio::spawn(work.run(stop.clone()).instrument(span));
+        Ok(RunningRunner::new(id, stop, task))
+    }
+
+    /// Works until it is told to stop. Dropping the future is like a crash: others take over when its leases are over.
+    ///
+    /// # Errors
+    ///
+    /// [`RunnerError`] when tables, leases or the registration cannot be had.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), RunnerError> {
+        let work = Box::pin(self.prepare(RunnerId::new())).await?;
+        Box::pin(work.run(stop)).await;
+        Ok(())
+    }
+
+    /// Creates tables, registers, and gets everything ready.
+    async fn prepare(self, id: RunnerId) -> Result<Work, RunnerError> {
+        let schema = self.store.config().schema.clone();
+        require_read_models(&connect(&self.read_models).await?.into_client(), &schema).await?;
+
+        let RunnerOptions { name, address, build, lease: term, batches, .. } = self.options.clone();
+        let few = PoolOptions { max_size: LEASE_CONNECTIONS, ..PoolOptions::default() };
+        let lease_pool = pool(&self.read_models, few);
+        // The session of a runner that stands still in the middle of a batch is ended together with its lease, so that
+        // the rows it has locked hold up nobody for longer.
+        let limited = match self.read_models.is_pooled() {
+            true => self.read_models.clone(),
+            false => {
+                let limit = term.as_millis().to_string();
+                self.read_models.clone().with_setting("idle_in_transaction_session_timeout", &limit)
+            }
+        };
+        let batch_pool = pool(&limited, PoolOptions { max_size: batches.max(1), ..PoolOptions::default() });
+
+        let leases = Leases::of(&self.store, lease_pool.clone());
+        for host in &self.hosts {
+            host.create_tables(&lease_pool).await?;
+            leases.register(&host.consumer(), host.partitions()).await?;
+        }
+        let members = Members::of(&self.store, lease_pool);
+        let consumers = self.hosts.iter().map(|host| host.consumer()).collect();
+        let member = Membership { id, name, address, build, consumers };
+        members.enter(&member, term).await?;
+        members.wake().await?;
+        info!(%id, name = member.name, "runner joins");
+
+        let (renewed, seen) = watch::channel(Renewed { asked: Instant::now(), held: Vec::new() });
+        let hints = Arc::new(Notify::new());
+        let heart = Heart { member, members: members.clone(), leases: leases.clone(), term, renewed };
+        let ear = (self.read_models, schema, Arc::clone(&hints));
+        let coordinator = Coordinator {
+            id,
+            store: self.store,
+            hosts: self.hosts,
+            leases,
+            members,
+            batches: batch_pool,
+            options: self.options,
+            hints,
+            renewed: seen,
+            slots: Slots::default(),
+        };
+        Ok(Work { heart, ear, coordinator })
+    }
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hosts: Vec<_> = self.hosts.iter().map(|host| host.consumer()).collect();
+        f.debug_struct("Runner")
+            .field("options", &self.options)
+            .field("hosts", &hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a runner consists of, ready to work.
+struct Work {
+    heart: Heart,
+    ear: (ConnectOptions, annals_eventstore::postgres::SchemaName, Arc<Notify>),
+    coordinator: Coordinator,
+}
+
+impl Work {
+    async fn run(self, stop: CancellationToken) {
+        let pause = self.coordinator.options.heartbeat();
+        let (options, schema, hints) = self.ear;
+        let _heart = AbortOnDropHandle::new(tokio::spawn(self.heart.beat(pause)));
+        let _ear = AbortOnDropHandle::new(tokio::spawn(listen(options, schema, hints)));
+        self.coordinator.run(stop).await;
+    }
+}
