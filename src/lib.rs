@@ -12,6 +12,7 @@
 // The code in the README and in the guide compiles and runs.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/evolving-events.md"))]
+#![cfg_attr(doctest, doc = include_str!("../docs/guide/projections.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/command-service.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/sql-projections.md"))]
 

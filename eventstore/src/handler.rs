@@ -13,7 +13,7 @@ use crate::wakeup::WokenBy;
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The future of [`EventHandler::handle`].
-pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + 'a>>;
+pub type HandlerFuture<'a, T = ()> = Pin<Box<dyn Future<Output = Result<T, HandlerError>> + Send + 'a>>;
 
 /// Events on their way into a read model, and the transaction that takes them there.
 #[derive(Clone, Copy)]
@@ -42,6 +42,24 @@ impl std::fmt::Debug for Batch<'_> {
     }
 }
 
+/// A moment between two batches, for what the owner of a slot is asked to do beside them.
+#[derive(Clone, Copy)]
+pub struct Errand<'a> {
+    /// A transaction that commits only while the slot is still its owner's.
+    pub transaction: &'a Transaction<'a>,
+    /// The slot.
+    pub partition: Partition,
+    /// The owner's right to that slot.
+    pub epoch: LeaseEpoch,
+}
+
+impl std::fmt::Debug for Errand<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut errand = f.debug_struct("Errand");
+        errand.field("partition", &self.partition).field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
 /// Something that takes batches of events, each in the transaction of its checkpoint.
 pub trait EventHandler: Send {
     /// Applies one batch through its transaction.
@@ -50,4 +68,14 @@ pub trait EventHandler: Send {
     ///
     /// Any error rolls the batch back, checkpoint included; the same events come again.
     fn handle<'a>(&'a mut self, batch: Batch<'a>) -> HandlerFuture<'a>;
+
+    /// Does what it is asked for between two batches, and tells whether there may be more to do. Nothing by default.
+    ///
+    /// # Errors
+    ///
+    /// Any error rolls the errand back.
+    fn run_errand<'a>(&'a mut self, errand: Errand<'a>) -> HandlerFuture<'a, bool> {
+        let _ = errand;
+        Box::pin(async { Ok(false) })
+    }
 }

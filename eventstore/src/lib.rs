@@ -68,7 +68,7 @@ pub use event::{
 pub use event_id::EventId;
 pub use event_schema::{Described, EventSchema, EventShape, FieldShape, SchemaChange, SchemaFileError};
 pub use filter::EventFilter;
-pub use handler::{Batch, EventHandler, HandlerError, HandlerFuture};
+pub use handler::{Batch, Errand, EventHandler, HandlerError, HandlerFuture};
 pub use idempotency::{Fingerprint, IdempotencyKey};
 pub use lease::{Fence, Lease, RunnerId};
 pub use memory::MemoryStore;

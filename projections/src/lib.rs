@@ -6,6 +6,8 @@
 
 mod handlers;
 mod hosted;
+mod operator;
+mod parking;
 mod projection;
 mod runner;
 mod running;
@@ -13,9 +15,12 @@ pub mod sql_projection;
 mod start;
 mod statements;
 mod tables;
+mod told;
 mod writes;
 
 pub use handlers::{Handlers, UnknownEventType};
+pub use operator::{OperateError, Operator, ParkedEvent, Progress, ProgressError, ProjectionStatus};
+pub use parking::{PoisonEvent, PoisonPolicy, Poisoned, TooManyParked};
 pub use projection::Projection;
 pub use runner::{LiveRunner, Runner, RunnerError, RunnerOptions, RunningRunner, discover};
 pub use running::{RunningProjection, Stopped, WaitError};

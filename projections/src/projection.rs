@@ -5,6 +5,8 @@ use std::future::Future;
 
 use annals_eventstore::{Batch, EventFilter, EventType, HandlerError, RecordedEvent};
 
+use crate::parking::PoisonPolicy;
+
 /// A read model and how it follows from events.
 ///
 /// # Examples
@@ -68,12 +70,18 @@ pub trait Projection: Send + 'static {
         Cow::Borrowed(event.stream.as_str())
     }
 
+    /// Tells what becomes of an event that cannot be applied, in a [`Runner`](crate::Runner): parked with all later
+    /// events of its key, by default.
+    fn on_poison() -> PoisonPolicy {
+        PoisonPolicy::default()
+    }
+
     /// Applies one batch through its transaction.
     ///
     /// # Errors
     ///
     /// Any error rolls the batch back, checkpoint included. After one that waiting may mend (the database
     /// restarts, a deadlock) the batch comes again; what becomes of any other is up to whoever runs the projection:
-    /// [`start`](crate::start()) stops it.
+    /// [`start`](crate::start()) stops it, a runner does what [`Projection::on_poison`] says.
     fn apply(&mut self, batch: Batch<'_>) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }

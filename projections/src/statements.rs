@@ -27,4 +27,33 @@ macro_rules! statements {
     };
 }
 
-statements!(enter_runners, leave_runners, live_runners, remove_dead_runners, wake_runners);
+statements!(
+    ask,
+    enter_runners,
+    free_slots,
+    is_parked,
+    leave_runners,
+    list_parked,
+    list_projections,
+    live_runners,
+    next_request,
+    note_audit,
+    open_requests,
+    own_tables,
+    park_events,
+    parked_again,
+    parked_keys,
+    parked_of_key,
+    pause_projection,
+    progress,
+    remove_dead_runners,
+    request_becomes_retry,
+    request_done,
+    request_outcome,
+    resume_projection,
+    resume_slots,
+    rewind_slots,
+    unpark_behind,
+    unpark_event,
+    wake_runners,
+);

@@ -19,7 +19,7 @@ const SERVERS: &str = "ANNALS_CONFORMANCE_SERVERS";
 
 /// The promises about the log, its subscriptions and commands, by number.
 const PROMISED: [std::ops::RangeInclusive<u16>; 8] =
-    [1..=27, 29..=46, 47..=51, 54..=55, 57..=61, 62..=63, 66..=72, 88..=88];
+    [1..=27, 29..=46, 47..=51, 54..=55, 57..=63, 64..=76, 79..=81, 88..=88];
 
 /// A promise that a test beside the suite holds for the store in PostgreSQL.
 struct Beside {
@@ -53,6 +53,9 @@ const BESIDE: &[Beside] = &[
     beside(46, "standby::a_subscription_on_a_standby_goes_on_over_its_promotion", NO_STANDBY),
     beside(54, "slot_crash::a_crash_in_the_middle_of_a_batch_applies_every_event_once_and_keys_in_order", NO_READ_MODEL),
     beside(62, "subscription::a_stream_whose_events_go_while_it_is_read_stops_nobody", "events do not go"),
+    beside(64, "lease_rows::a_checkpoint_moves_in_the_table_if_and_only_if_its_transition_moves_it", NO_READ_MODEL),
+    beside(64, "runner::a_runner_that_lost_its_lease_without_knowing_changes_nothing_more", NO_READ_MODEL),
+    beside(65, "runner::a_runner_that_dies_in_the_middle_of_its_batches_is_replaced_within_a_lease_and_a_second", NO_READ_MODEL),
     beside(66, "wakeup::events_appended_while_the_listener_is_cut_off_arrive_without_another_append", NO_OTHER_PROCESS),
     beside(67, "wakeup_network::an_event_between_the_first_read_and_listen_arrives", NO_OTHER_PROCESS),
     beside(68, "wakeup::without_notify_a_reader_polls", NO_OTHER_PROCESS),
@@ -61,6 +64,20 @@ const BESIDE: &[Beside] = &[
     beside(70, "wakeup_network::a_connection_that_falls_silent_without_closing_is_noticed_and_replaced", NO_OTHER_PROCESS),
     beside(71, "wakeup_network::ten_thousand_notifications_cost_a_reader_far_fewer_looks_and_no_event", NO_OTHER_PROCESS),
     beside(72, "wakeup_network::notifications_of_another_log_wake_nobody", NO_OTHER_PROCESS),
+    beside(73, "projection::a_batch_that_fails_leaves_no_trace_and_stops_the_projection_with_the_reason", NO_READ_MODEL),
+    beside(73, "runner::a_runner_that_dies_in_the_middle_of_its_batches_is_replaced_within_a_lease_and_a_second", NO_READ_MODEL),
+    beside(74, "projection::a_batch_that_lost_its_connection_comes_again_and_counts_once", NO_READ_MODEL),
+    beside(75, "parking::a_poisonous_event_is_parked_with_all_later_ones_of_its_key_in_order_while_others_go_on", NO_READ_MODEL),
+    beside(75, "parking::a_fault_that_passes_parks_nothing_and_is_tried_until_it_has_passed", NO_READ_MODEL),
+    beside(75, "parking::an_event_is_tried_as_often_as_the_policy_says_before_it_is_parked", NO_READ_MODEL),
+    beside(75, "parking::an_event_that_is_skipped_is_in_the_audit_and_its_key_goes_on", NO_READ_MODEL),
+    beside(75, "parking::a_slot_that_stops_keeps_nothing_of_its_batch_and_goes_on_when_it_is_resumed", NO_READ_MODEL),
+    beside(76, "parking::a_poisonous_event_is_parked_with_all_later_ones_of_its_key_in_order_while_others_go_on", NO_READ_MODEL),
+    beside(79, "operator::a_projection_that_is_paused_is_nobodys_until_it_is_resumed", NO_READ_MODEL),
+    beside(79, "operator::what_is_set_back_comes_again_and_what_is_emptied_begins_anew_while_runners_run", NO_READ_MODEL),
+    beside(80, "operator::a_projection_that_is_paused_is_nobodys_until_it_is_resumed", NO_READ_MODEL),
+    beside(80, "projection::waiting_for_a_position_gives_up_in_time_or_when_the_projection_stops", NO_READ_MODEL),
+    beside(81, "runner::two_runners_share_the_slots_and_apply_every_event_once_and_keys_in_order", NO_READ_MODEL),
     beside(88, "command_service::once::a_command_whose_process_crashes_at_any_step_is_carried_out_once", NO_CONNECTION),
     beside(88, "command_service::once::sixty_four_duplicates_at_once_from_two_processes_have_one_effect", "a log in memory has one process"),
 ];
@@ -69,8 +86,8 @@ const BESIDE: &[Beside] = &[
 const OPEN: &[(u16, &str)] = &[];
 
 /// Promises that something broken has to break before anybody believes the test of them.
-const BROKEN: [std::ops::RangeInclusive<u16>; 8] =
-    [9..=9, 13..=13, 34..=46, 54..=54, 55..=55, 57..=58, 66..=69, 88..=88];
+const BROKEN: [std::ops::RangeInclusive<u16>; 9] =
+    [9..=9, 13..=13, 34..=46, 54..=55, 57..=58, 64..=64, 66..=69, 73..=76, 88..=88];
 
 /// Where something broken is noticed by a test beside the suite.
 #[rustfmt::skip]
@@ -82,6 +99,11 @@ const NOTICED_BESIDE: &[(u16, &str)] = &[
     (69, "wakeup_notices_broken_readers::a_reader_that_takes_a_hint_for_its_event_is_noticed"),
     (88, "command_service::once::someone_who_forgets_the_ids_of_commands_is_noticed"),
     (44, "fence::without_the_fence_the_late_writer_is_lost"),
+    (64, "lease_model::without_the_epoch_one_that_was_overtaken_commits"),
+    (73, "slot_crash::a_handler_that_writes_beside_its_transaction_is_noticed"),
+    (74, "lease_model::without_the_position_a_batch_whose_answer_was_lost_is_applied_twice"),
+    (75, "parking::a_handler_that_passes_its_poison_over_is_noticed"),
+    (76, "parking::a_handler_that_passes_its_poison_over_is_noticed"),
 ];
 
 fn is_open(number: u16) -> bool {

@@ -58,7 +58,7 @@ fn agrees(written: Lease, expected: Lease) -> bool {
 async fn one_slot(db: &TestDb) -> Result<(Leases, Client), TestFailure> {
     let store = db.store();
     let leases = Leases::of(&store, store.pool().clone());
-    assert_eq!(leases.register(&consumer(), 1).await?.len(), 1);
+    assert_eq!(leases.register(&consumer(), 1, None).await?.len(), 1);
     leases.take(&consumer(), Partition(0), runner(9), TERM).await?.expect("it is free");
     Ok((leases, db.connect().await?))
 }
@@ -162,7 +162,7 @@ async fn of_two_who_want_a_slot_at_once_one_gets_it() -> TestResult {
     let db = TestDb::fresh().await?;
     let store = db.store();
     let leases = Leases::of(&store, store.pool().clone());
-    leases.register(&consumer(), 16).await?;
+    leases.register(&consumer(), 16, None).await?;
 
     let (wanted, mut taken, mut refused) = (consumer(), 0, 0);
     for partition in (0..16).map(Partition) {

@@ -19,7 +19,13 @@ const FILL: &str = "
     insert into annals.runners (runner_id, consumer, version, name, build, alive_until)
     select gen_random_uuid(), consumer, version, 'runner', '', clock_timestamp()
     from annals.projections, generate_series(1, 4);
-    analyze annals.runners; analyze annals.projections; analyze annals.leases;
+    insert into annals.parked (consumer, version, partition, key, position, event_id, stream_name, event_type, attempts)
+    select consumer, version, n % 16, 'key ' || n % 40, n, gen_random_uuid(), 'stream', 'type', 1
+    from annals.projections, generate_series(1, 100) as n;
+    insert into annals.control (consumer, version, partition, verb, key, reason, done_at)
+    select consumer, version, n % 16, 'retry', 'key', '', case when n % 10 > 0 then clock_timestamp() end
+    from annals.projections, generate_series(1, 100) as n;
+    analyze annals.parked; analyze annals.control; analyze annals.runners; analyze annals.projections; analyze annals.leases;
     analyze annals.streams; analyze annals.events; analyze annals.checkpoints";
 
 /// Every statement of every crate.

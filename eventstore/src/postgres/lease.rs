@@ -68,7 +68,7 @@ impl Leases {
     }
 
     /// Registers a consumer that is dealt to a number of slots, and its slots. Where it is known already its number of
-    /// slots stays what it is; the answer tells all of them.
+    /// slots stays what it is; the answer tells all of them. `schema` is the database schema that it owns, if any.
     ///
     /// # Errors
     ///
@@ -77,12 +77,14 @@ impl Leases {
         &self,
         consumer: &Consumer,
         partitions: u16,
+        schema: Option<&str>,
     ) -> Result<Vec<SlotStatus>, CheckpointError> {
         let statements = self.store.statements();
         let (name, version, slots) = (&consumer.name, &consumer.version, i32::from(partitions));
         let mut client = self.read_models.get().await?;
         let transaction = begin(&mut client).await?;
-        execute_within(&transaction, &statements.register_projection, &[name, version, &slots]).await?;
+        execute_within(&transaction, &statements.register_projection, &[name, version, &slots, &schema])
+            .await?;
         execute_within(&transaction, &statements.register_slots, &[name, version]).await?;
         transaction.commit().await?;
         drop(client);

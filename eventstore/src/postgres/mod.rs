@@ -66,7 +66,7 @@ pub use schema::{
     require_read_models, schema_status,
 };
 pub use slot::{Selector, Slot};
-pub use slot_error::SlotError;
+pub use slot_error::{SlotError, is_transient_cause};
 pub use statements::Statement;
 #[cfg(feature = "testing")]
 pub use statements::{parameter_types, statements};

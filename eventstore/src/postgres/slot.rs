@@ -8,11 +8,12 @@
 //!
 //! Leaves to others: who runs which slot, what to do when it stops, reading the log (`tailer`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use deadpool_postgres::Pool;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_postgres::IsolationLevel;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, warn};
@@ -24,7 +25,7 @@ use super::store::PostgresStore;
 use crate::checkpoint::Checkpoint;
 use crate::event::RecordedEvent;
 use crate::filter::EventFilter;
-use crate::handler::{Batch, EventHandler};
+use crate::handler::{Batch, Errand, EventHandler};
 use crate::position::GlobalPosition;
 use crate::tailer::{EventPage, StartAt, StopReason, Tailer};
 use crate::telemetry::{PAUSES, Pause, Stopwatch};
@@ -43,6 +44,7 @@ pub struct Slot<H> {
     handler: H,
     filter: EventFilter,
     wants: Selector,
+    errands: Arc<Notify>,
     progress: watch::Sender<GlobalPosition>,
     observer: BatchObserver,
 }
@@ -66,7 +68,8 @@ impl<H: EventHandler> Slot<H> {
         let progress = watch::Sender::new(checkpoint.checkpoint().position);
         let observer = BatchObserver::of(checkpoint.consumer(), checkpoint.partition());
         let (tailer, filter) = (store.tailer(), EventFilter::all());
-        Self { tailer, read_models, checkpoint, handler, filter, wants, progress, observer }
+        let errands = Arc::default();
+        Self { tailer, read_models, checkpoint, handler, filter, wants, errands, progress, observer }
     }
 
     /// Takes events from a tailer of the same log, which reads once for all who are subscribed to it.
@@ -79,6 +82,12 @@ impl<H: EventHandler> Slot<H> {
     #[must_use]
     pub fn filtered(self, filter: EventFilter) -> Self {
         Self { filter, ..self }
+    }
+
+    /// Lets the handler run errands ([`EventHandler::run_errand`]) between batches, each time this is notified.
+    #[must_use]
+    pub fn with_errands(self, errands: Arc<Notify>) -> Self {
+        Self { errands, ..self }
     }
 
     /// Returns how far the slot has come, for whoever waits for a position.
@@ -121,14 +130,46 @@ impl<H: EventHandler> Slot<H> {
         let begin = StartAt::Cursor(self.checkpoint.checkpoint().cursor());
         let subscribed = self.tailer.subscribe(begin, self.filter.clone()).await;
         let mut subscription = subscribed.map_err(StopReason::of)?;
-        while let Some(page) = stop.run_until_cancelled(subscription.next()).await {
-            let page = page?;
+        let errands = Arc::clone(&self.errands);
+        loop {
+            let page = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                () = errands.notified() => {
+                    while !stop.is_cancelled() && self.run_errand().await? {}
+                    continue;
+                }
+                page = subscription.next() => page?,
+            };
             let observation = self.observer.begin(&page);
             let applied = self.apply(&page).instrument(observation.span()).await;
             observation.ended(&page, &applied);
             applied?;
         }
-        Ok(())
+    }
+
+    /// Lets the handler do what it is asked for, under the right to the slot; tells whether there may be more.
+    async fn run_errand(&mut self) -> Result<bool, SlotError> {
+        let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
+        let transaction =
+            client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
+        let (partition, epoch) = (self.checkpoint.partition(), self.checkpoint.epoch());
+        let here = self.checkpoint.checkpoint();
+        let errand = Errand { transaction: &transaction, partition, epoch };
+        let more = match self.handler.run_errand(errand).await {
+            Ok(more) => more,
+            Err(source) => {
+                drop(transaction);
+                drop(client);
+                self.checkpoint.reload(&self.read_models).await?;
+                return Err(SlotError::Handler { from: here.position, to: here.position, source });
+            }
+        };
+        // It moves nowhere, and is refused to whoever was overtaken.
+        let moved = self.checkpoint.advance(&transaction, here.cursor()).await?;
+        transaction.commit().await?;
+        self.checkpoint.moved(moved);
+        Ok(more)
     }
 
     /// Applies one page and moves the checkpoint, in one transaction; returns how many events were wanted.

@@ -4,6 +4,7 @@ use super::checkpoint::CheckpointError;
 use super::fault::is_transient;
 use crate::handler::HandlerError;
 use crate::position::GlobalPosition;
+use crate::read::ReadError;
 use crate::tailer::StopReason;
 
 /// Why a slot stopped by itself.
@@ -36,20 +37,27 @@ impl SlotError {
     /// True where the same batch may succeed later, unchanged.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Handler { source, .. } => {
-                let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
-                std::iter::from_fn(|| {
-                    let this = cause?;
-                    cause = this.source();
-                    Some(this)
-                })
-                .filter_map(|cause| cause.downcast_ref())
-                .any(is_transient)
-            }
+            Self::Handler { source, .. } => is_transient_cause(source),
             Self::Checkpoint(error) => error.is_transient(),
             // What passes was waited for.
             Self::Subscription(_) => false,
             Self::Transaction(error) => is_transient(error),
         }
     }
+}
+
+/// True where what a handler failed by passes by itself, as its causes tell: the connection broke, the server is not to
+/// be had, or another transaction was in the way.
+pub fn is_transient_cause(error: &HandlerError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
+    std::iter::from_fn(|| {
+        let this = cause?;
+        cause = this.source();
+        Some(this)
+    })
+    .any(|cause| {
+        cause.downcast_ref().is_some_and(is_transient)
+            || cause.downcast_ref::<ReadError>().is_some_and(ReadError::is_transient)
+            || cause.downcast_ref::<CheckpointError>().is_some_and(CheckpointError::is_transient)
+    })
 }

@@ -13,15 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annals_eventstore::postgres::{CheckpointError, Consumer, HeldLease, Leases, SlotStatus};
-use annals_eventstore::{PostgresStore, RunnerId};
+use annals_eventstore::{Partition, PostgresStore, RunnerId};
 use deadpool_postgres::Pool;
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::heart::Renewed;
-use super::host::Host;
+use super::host::{Dealt, Host};
 use super::members::Members;
 use super::options::RunnerOptions;
 use super::share::plan;
@@ -80,13 +80,21 @@ impl Coordinator {
         let mut pause = self.options.heartbeat();
         for nth in 0..self.hosts.len() {
             let consumer = self.hosts[nth].consumer();
+            let asked_at = Instant::now();
             let slots = self.leases.list(&consumer).await?;
             let alive: Vec<_> = self.members.alive(&consumer).await?.iter().map(|runner| runner.id).collect();
+            self.slots.drop_taken(&consumer, self.id, &slots, asked_at);
             self.release_idle(&consumer, &slots).await?;
+            let asked = self.members.asked(&consumer).await?;
+            self.slots.send_on_errand(|held| held.consumer == consumer && asked.contains(&held.partition));
             let mine = self.slots.of(&consumer.name, consumer.version);
             let plan = plan(&slots, &alive, self.id, &mine, nth);
             self.slots.stop(|held| held.consumer == consumer && plan.give.contains(&held.partition));
             let taken = self.take(nth, &consumer, plan.take, plan.wanted, slots.len()).await?;
+            if taken > 0 {
+                self.slots
+                    .send_on_errand(|held| held.consumer == consumer && asked.contains(&held.partition));
+            }
             if taken < plan.wanted {
                 pause = pause.min(self.expires_next(&slots).map_or(pause, |next| next + AFTER_EXPIRY));
             }
@@ -99,7 +107,7 @@ impl Coordinator {
         &mut self,
         nth: usize,
         consumer: &Consumer,
-        free: Vec<annals_eventstore::Partition>,
+        free: Vec<Partition>,
         wanted: usize,
         partitions: usize,
     ) -> Result<usize, CheckpointError> {
@@ -112,9 +120,12 @@ impl Coordinator {
                 Ok(Some(claimed)) => {
                     let held = HeldLease { consumer: consumer.clone(), partition, epoch: claimed.epoch() };
                     let partitions = u16::try_from(partitions).unwrap_or(u16::MAX);
-                    let run = self.hosts[nth].slot(&self.store, self.batches.clone(), claimed, partitions);
+                    let errands = Arc::<Notify>::default();
+                    let statements = self.members.statements();
+                    let of = Dealt { partitions, statements, errands: Arc::clone(&errands) };
+                    let run = self.hosts[nth].slot(&self.store, self.batches.clone(), claimed, of);
                     info!(projection = %consumer.name, partition = partition.0, "slot taken");
-                    self.slots.begin(held, run);
+                    self.slots.begin(held, errands, run);
                     taken += 1;
                 }
                 Ok(None) => {}

@@ -1,13 +1,18 @@
 //! A projection in a runner, whatever its type: it makes a slot of each checkpoint that the runner was given.
 
+use std::sync::Arc;
+
 use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, Slot, SlotError};
 use annals_eventstore::{Checkpoint, PostgresStore};
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::hosted::{Hosted, selector};
+use crate::parking::{Parking, Rows};
 use crate::projection::Projection;
+use crate::statements::Statements;
 use crate::tables::{TablesError, create_tables};
 
 /// The loop of a slot, once it is told when to stop.
@@ -19,6 +24,8 @@ pub(super) trait Host: Send + Sync {
     fn consumer(&self) -> Consumer;
     /// The slots it is to be registered with.
     fn partitions(&self) -> u16;
+    /// The schema it owns, if any.
+    fn schema(&self) -> Option<&'static str>;
     fn create_tables<'a>(&'a self, read_models: &'a Pool) -> BoxFuture<'a, Result<(), TablesError>>;
     /// Makes a slot, of so many in all.
     fn slot(
@@ -26,8 +33,17 @@ pub(super) trait Host: Send + Sync {
         store: &PostgresStore,
         read_models: Pool,
         claimed: ClaimedCheckpoint,
-        partitions: u16,
+        of: Dealt,
     ) -> SlotRun;
+}
+
+/// What a slot shares with others.
+pub(super) struct Dealt {
+    /// The slots there are.
+    pub(super) partitions: u16,
+    pub(super) statements: Arc<Statements>,
+    /// Notified when its owner is asked for something.
+    pub(super) errands: Arc<Notify>,
 }
 
 /// Makes a projection for each slot.
@@ -42,6 +58,10 @@ impl<P: Projection, F: Fn() -> P + Send + Sync> Host for HostOf<F> {
         P::PARTITIONS.max(1)
     }
 
+    fn schema(&self) -> Option<&'static str> {
+        P::SCHEMA
+    }
+
     fn create_tables<'a>(&'a self, read_models: &'a Pool) -> BoxFuture<'a, Result<(), TablesError>> {
         Box::pin(create_tables::<P>(read_models))
     }
@@ -51,11 +71,18 @@ impl<P: Projection, F: Fn() -> P + Send + Sync> Host for HostOf<F> {
         store: &PostgresStore,
         read_models: Pool,
         claimed: ClaimedCheckpoint,
-        partitions: u16,
+        of: Dealt,
     ) -> SlotRun {
         let handler = Hosted::new((self.0)()).expect("its schema has a name: its tables were created");
-        let wants = selector::<P>(claimed.partition(), partitions);
-        let slot = Slot::new(store, read_models, claimed, handler, wants).filtered(P::filter());
+        let wants = selector::<P>(claimed.partition(), of.partitions);
+        let rows = Rows {
+            statements: of.statements,
+            consumer: claimed.consumer().clone(),
+            partition: claimed.partition(),
+        };
+        let handler = Parking::new(handler, P::key, P::on_poison(), store.clone(), rows);
+        let slot = Slot::new(store, read_models, claimed, handler, wants);
+        let slot = slot.filtered(P::filter()).with_errands(of.errands);
         Box::new(move |stop| Box::pin(slot.run(stop)))
     }
 }

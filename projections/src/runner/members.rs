@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annals_eventstore::postgres::{CheckpointError, Consumer};
-use annals_eventstore::{PostgresStore, RunnerId};
+use annals_eventstore::{Partition, PostgresStore, RunnerId};
 use deadpool_postgres::Pool;
 
 use crate::statements::Statements;
@@ -94,6 +94,22 @@ impl Members {
         let client = self.read_models.get().await?;
         self.statements.wake_runners.query(&**client, &[]).await?;
         Ok(())
+    }
+
+    /// Returns the statements about projections.
+    pub(super) fn statements(&self) -> Arc<Statements> {
+        Arc::clone(&self.statements)
+    }
+
+    /// Lists the slots of a projection whose owners are asked for something.
+    pub(super) async fn asked(&self, consumer: &Consumer) -> Result<Vec<Partition>, CheckpointError> {
+        let client = self.read_models.get().await?;
+        let open = &self.statements.open_requests;
+        let rows = open.query(&**client, &[&consumer.name, &consumer.version]).await?;
+        let slot = |row: &tokio_postgres::Row| {
+            Ok(Partition(u16::try_from(row.try_get::<_, i32>("partition")?).unwrap_or(u16::MAX)))
+        };
+        rows.iter().map(slot).collect()
     }
 
     /// Lists those who host a projection.

@@ -147,7 +147,7 @@ impl Runner {
         let leases = Leases::of(&self.store, lease_pool.clone());
         for host in &self.hosts {
             host.create_tables(&lease_pool).await?;
-            leases.register(&host.consumer(), host.partitions()).await?;
+            leases.register(&host.consumer(), host.partitions(), host.schema()).await?;
         }
         let members = Members::of(&self.store, lease_pool);
         let consumers = self.hosts.iter().map(|host| host.consumer()).collect();

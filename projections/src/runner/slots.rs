@@ -4,10 +4,12 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
-use annals_eventstore::Partition;
-use annals_eventstore::postgres::{CheckpointError, HeldLease, SlotError};
+use annals_eventstore::postgres::{CheckpointError, Consumer, HeldLease, SlotError, SlotStatus};
+use annals_eventstore::{Partition, RunnerId};
 use futures_util::FutureExt;
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +17,7 @@ use tracing::{Instrument, info_span};
 
 use super::heart::Renewed;
 use super::host::SlotRun;
+use crate::told::in_full;
 
 /// What became of a slot.
 #[derive(Debug)]
@@ -38,12 +41,13 @@ pub(super) struct Slots {
 struct Running {
     taken: Instant,
     stop: CancellationToken,
+    errands: Arc<Notify>,
     abort: AbortHandle,
 }
 
 impl Slots {
     /// Begins to work on a slot.
-    pub(super) fn begin(&mut self, held: HeldLease, run: SlotRun) {
+    pub(super) fn begin(&mut self, held: HeldLease, errands: Arc<Notify>, run: SlotRun) {
         let stop = CancellationToken::new();
         let span = info_span!("slot", projection = %held.consumer.name, partition = held.partition.0);
         let (lease, told) = (held.clone(), stop.clone());
@@ -58,7 +62,7 @@ impl Slots {
             (lease, outcome)
         };
         let abort = self.tasks.spawn(work.instrument(span));
-        self.running.insert(held, Running { taken: Instant::now(), stop, abort });
+        self.running.insert(held, Running { taken: Instant::now(), stop, errands, abort });
     }
 
     /// Returns the slots of a projection that are worked on, by their number.
@@ -80,16 +84,46 @@ impl Slots {
         self.running.iter().filter(|(held, _)| is_meant(held)).for_each(|(_, slot)| slot.stop.cancel());
     }
 
+    /// Tells some slots that their owner is asked for something.
+    pub(super) fn send_on_errand(&self, is_meant: impl Fn(&HeldLease) -> bool) {
+        self.running
+            .iter()
+            .filter(|(held, _)| is_meant(held))
+            .for_each(|(_, slot)| slot.errands.notify_one());
+    }
+
     /// Ends slots whose lease was lost, at once: what they have in hand would be refused.
     pub(super) fn drop_lost(&mut self, renewed: &Renewed) {
-        let is_lost =
-            |held: &HeldLease, slot: &Running| slot.taken < renewed.asked && !renewed.held.contains(held);
+        self.drop_unless(|held, slot| slot.taken >= renewed.asked || renewed.held.contains(held));
+    }
+
+    /// Ends slots that were taken from this runner before it was asked who has which.
+    pub(super) fn drop_taken(
+        &mut self,
+        consumer: &Consumer,
+        me: RunnerId,
+        slots: &[SlotStatus],
+        asked: Instant,
+    ) {
+        let ours = slots.iter().filter(|slot| slot.lease.owner == Some(me));
+        let held = ours.map(|slot| HeldLease {
+            consumer: consumer.clone(),
+            partition: slot.partition,
+            epoch: slot.lease.epoch,
+        });
+        let held: Vec<_> = held.collect();
+        self.drop_unless(|lease, slot| {
+            lease.consumer != *consumer || slot.taken >= asked || held.contains(lease)
+        });
+    }
+
+    fn drop_unless(&mut self, is_kept: impl Fn(&HeldLease, &Running) -> bool) {
         self.running.retain(|held, slot| {
-            let lost = is_lost(held, slot);
-            if lost {
+            let kept = is_kept(held, slot);
+            if !kept {
                 slot.abort.abort();
             }
-            !lost
+            kept
         });
     }
 
@@ -117,15 +151,4 @@ impl Slots {
         self.tasks.shutdown().await;
         self.running.clear();
     }
-}
-
-/// Tells an error with all its causes.
-fn in_full(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }

@@ -11,6 +11,6 @@
 -- plan insert
 insert into annals.runners as r (runner_id, consumer, version, name, address, build, alive_until)
 select $1, hosted.consumer, hosted.version, $2, $3, $4,
-       clock_timestamp() + $7 * interval '1 millisecond'
+       clock_timestamp() + $7::bigint * interval '1 millisecond'
 from unnest($5::text[], $6::integer[]) as hosted (consumer, version)
 on conflict (runner_id, consumer, version) do update set alive_until = excluded.alive_until

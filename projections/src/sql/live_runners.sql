@@ -3,7 +3,7 @@
 -- in   $1  text     consumer
 --      $2  integer  version
 -- out  one row a runner
--- plan index scan on runners_consumer_idx
+-- plan index scan on leases_owner_idx
 select r.runner_id, r.name, r.address, r.build, r.started_at,
        (select count(*)
         from annals.leases as l

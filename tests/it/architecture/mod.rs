@@ -99,6 +99,17 @@ const SQL_PROJECTION: &[(&str, &[&str])] = &[
     ("those who need a server", &["apply", "apply_error", "prepare", "session", "set_up", "sql_handlers"]),
 ];
 
+/// The modules of projections, from the bottom: what cannot be applied, what a projection is, who runs it, and who looks
+/// after it.
+const PROJECTIONS: &[(&str, &[&str])] = &[
+    ("statements", &["statements", "told"]),
+    ("poison", &["parking"]),
+    ("what a projection is", &["handlers", "hosted", "projection", "tables", "writes"]),
+    ("read models in SQL", &["sql_projection"]),
+    ("those who run it", &["runner", "running", "start"]),
+    ("those who look after it", &["operator"]),
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -192,5 +203,13 @@ fn a_domain_is_written_without_the_repository_and_the_repository_without_what_st
     let aggregates = Modules::read(&root().join("aggregates/src"), "aggregates/src")?;
 
     nothing_of(&layer_faults(&aggregates, AGGREGATES));
+    Ok(())
+}
+
+#[test]
+fn a_projection_is_written_without_its_runner_and_a_runner_without_its_operators() -> TestResult {
+    let projections = Modules::read(&root().join("projections/src"), "projections/src")?;
+
+    nothing_of(&layer_faults(&projections, PROJECTIONS));
     Ok(())
 }

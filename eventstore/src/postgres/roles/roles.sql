@@ -140,11 +140,21 @@ grant select (stream_id, stream_name) on annals.streams to annals_appender;
 
 grant select on annals.events, annals.streams, annals.snapshots to annals_reader, annals_projector, annals_operator;
 
-grant select, insert, update, delete on annals.checkpoints, annals.leases, annals.runners to annals_projector;
-grant select, insert on annals.projections to annals_projector;
+grant select, insert, update, delete on annals.checkpoints, annals.leases, annals.parked, annals.runners
+    to annals_projector;
+grant select, insert, update on annals.projections to annals_projector;
+grant select, update on annals.control to annals_projector;
+grant insert on annals.projection_audit to annals_projector;
 
-grant select on annals.deletions, annals.checkpoints, annals.leases, annals.projections, annals.runners
+grant select on annals.deletions, annals.checkpoints, annals.leases, annals.parked, annals.projections, annals.runners,
+    annals.control, annals.projection_audit
     to annals_operator;
+-- What operators do to projections: pause, resume, set back, ask the owners of slots.
+grant update (paused) on annals.projections to annals_operator;
+grant update (stopped) on annals.leases to annals_operator;
+grant update (epoch, position, event_id, updated_at) on annals.checkpoints to annals_operator;
+grant delete on annals.parked to annals_operator;
+grant insert on annals.control, annals.projection_audit to annals_operator;
 
 -- Functions: what is named nowhere here is for the functions of the log alone.
 do $$

@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("read_model", 1, "checkpoints", "0001_checkpoints.sql"),
     migration!("read_model", 2, "leases", "0002_leases.sql"),
     migration!("read_model", 3, "runners", "0003_runners.sql"),
+    migration!("read_model", 4, "parked", "0004_parked.sql"),
 ];
 
 /// The components, in the order in which they are installed.
@@ -65,7 +66,8 @@ pub(crate) const RELATIONS: &[&str] = &[
     "scrubbed",
 ];
 /// The tables of read models, which may be in a database of their own.
-pub(crate) const READ_MODEL_RELATIONS: &[&str] = &["checkpoints", "leases", "projections", "runners"];
+pub(crate) const READ_MODEL_RELATIONS: &[&str] =
+    &["checkpoints", "control", "leases", "parked", "projection_audit", "projections", "runners"];
 pub(crate) const FUNCTIONS: &[&str] = &[
     "append",
     "append_event",

@@ -3,8 +3,10 @@
 -- in   $1  text     consumer
 --      $2  integer  version
 --      $3  integer  slots
--- out  no row; 1 row inserted, or 0 when it is registered already
+--      $4  text     the schema that it owns, null for none
+-- out  no row; 1 row inserted, or changed when it owns another schema by now
 -- plan insert
-insert into annals.projections (consumer, version, partitions)
-values ($1, $2, $3)
-on conflict do nothing
+insert into annals.projections as p (consumer, version, partitions, schema_name)
+values ($1, $2, $3, $4)
+on conflict (consumer, version) do update set schema_name = excluded.schema_name
+where p.schema_name is distinct from excluded.schema_name

@@ -1,0 +1,14 @@
+//! What operators do to projections, from any machine: look, pause, resume, set back, empty, retry, discard.
+//!
+//! Guarantees: each of them is written down with its reason and who did it; nobody's batch is split by it – a change of
+//! checkpoints comes with new epochs, and what is to touch a read model is done by the owner of the slot.
+
+mod operate;
+mod parked;
+mod status;
+mod wait;
+
+pub use operate::{OperateError, Operator};
+pub use parked::ParkedEvent;
+pub use status::ProjectionStatus;
+pub use wait::{Progress, ProgressError};

@@ -1,0 +1,298 @@
+//! The verbs of an operator.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annals_eventstore::postgres::{Consumer, Statement};
+use annals_eventstore::{EventStore, GlobalPosition, LogQuery, PostgresStore, ReadError};
+use deadpool_postgres::{Pool, PoolError};
+use tokio::time::{Instant, sleep};
+use tokio_postgres::{IsolationLevel, Row, Transaction};
+use uuid::Uuid;
+
+use super::parked::{ParkedEvent, parked};
+use super::status::{ProjectionStatus, status};
+use crate::statements::Statements;
+
+/// How often it is looked whether a request was served.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Looks after the projections of one database of read models.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    store: PostgresStore,
+    read_models: Pool,
+    statements: Arc<Statements>,
+}
+
+/// Why nothing was done, or what came of a request.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperateError {
+    /// There is no such projection. Nothing was changed.
+    #[error("projection {} of version {} was never registered", .0.name, .0.version)]
+    UnknownProjection(Consumer),
+    /// The key has no parked event. Nothing was changed.
+    #[error("key {0:?} has no parked event")]
+    NothingParked(String),
+    /// A reason has to be given. Nothing was changed.
+    #[error("a reason has to be given")]
+    NoReason,
+    /// The projection owns no schema, so what belongs to it is not known. Nothing was changed; empty its tables and set it
+    /// back to the start in one go while it is paused.
+    #[error("projection {} owns no schema, so its tables are not known", .0.name)]
+    NoOwnSchema(Consumer),
+    /// The owner of the slot has tried: an event cannot be applied still. Its key stays blocked.
+    #[error("{outcome}")]
+    StillParked {
+        /// What came of it.
+        outcome: String,
+    },
+    /// Nobody has served the request in time; it is still asked for. See whether a runner works on the projection.
+    #[error("nobody has served the request in time; it is still asked for")]
+    Unserved,
+    /// The log could not be read. Nothing was changed.
+    #[error("log cannot be read")]
+    Log(#[from] ReadError),
+    /// No connection could be had.
+    #[error("no connection to the read models")]
+    Unavailable(#[from] PoolError),
+    /// The database failed; nothing was changed then.
+    #[error("projections cannot be looked after")]
+    Database(#[from] tokio_postgres::Error),
+}
+
+impl Operator {
+    /// Looks after the projections that are kept in a database ([`PostgresStore::pool`] where that is the log's own).
+    pub fn of(store: &PostgresStore, read_models: Pool) -> Self {
+        let statements = Arc::new(Statements::new(&store.config().schema));
+        Self { store: store.clone(), read_models, statements }
+    }
+
+    /// Lists all projections.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the database.
+    pub async fn list(&self) -> Result<Vec<ProjectionStatus>, OperateError> {
+        let client = self.read_models.get().await?;
+        let rows = self.statements.list_projections.query(&**client, &[]).await?;
+        Ok(rows.iter().map(status).collect::<Result<_, _>>()?)
+    }
+
+    /// Lists parked events, each key's in the order in which they are to be applied.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the database.
+    pub async fn parked(&self, projection: &Consumer, limit: u32) -> Result<Vec<ParkedEvent>, OperateError> {
+        let client = self.read_models.get().await?;
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let (list, Consumer { name, version }) = (&self.statements.list_parked, projection);
+        let rows = list.query(&**client, &[name, version, &limit]).await?;
+        Ok(rows.iter().map(parked).collect::<Result<_, _>>()?)
+    }
+
+    /// Asks the owner of a key's slot to apply what is parked, in order, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// [`OperateError::StillParked`] when an event cannot be applied this time either, [`OperateError::Unserved`] when
+    /// no runner has answered in time.
+    pub async fn retry(
+        &self,
+        projection: &Consumer,
+        key: &str,
+        reason: &str,
+        timeout: Duration,
+    ) -> Result<(), OperateError> {
+        self.ask(projection, key, "retry", reason, timeout).await
+    }
+
+    /// Asks the owner of a key's slot to discard the event that blocks it and to apply the others, and waits until it
+    /// has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Operator::retry`]. What was discarded stays so, also where the next event cannot be applied.
+    pub async fn discard(
+        &self,
+        projection: &Consumer,
+        key: &str,
+        reason: &str,
+        timeout: Duration,
+    ) -> Result<(), OperateError> {
+        self.ask(projection, key, "discard", reason, timeout).await
+    }
+
+    /// Pauses a projection: its owners finish the batch at hand and give their slots back.
+    ///
+    /// # Errors
+    ///
+    /// [`OperateError::UnknownProjection`], or a fault of the database.
+    pub async fn pause(&self, projection: &Consumer, reason: &str) -> Result<(), OperateError> {
+        let mut client = self.read_models.get().await?;
+        let change = Change::begin(self, &mut client, projection, reason).await?;
+        change.on_projection(&self.statements.pause_projection).await?;
+        change.commit("pause", None).await
+    }
+
+    /// Lets a projection go on that was paused, and slots that have stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`OperateError::UnknownProjection`], or a fault of the database.
+    pub async fn resume(&self, projection: &Consumer, reason: &str) -> Result<(), OperateError> {
+        let mut client = self.read_models.get().await?;
+        let change = Change::begin(self, &mut client, projection, reason).await?;
+        change.on_projection(&self.statements.resume_projection).await?;
+        change.query(&self.statements.resume_slots).await?;
+        change.commit("resume", None).await
+    }
+
+    /// Sets a projection back: what stands behind the position in the log comes again. Slots that have not come so far
+    /// stay where they are. Its tables are left alone, so it has to bear what comes twice.
+    ///
+    /// # Errors
+    ///
+    /// [`OperateError::UnknownProjection`], or a fault of a database.
+    pub async fn rewind(
+        &self,
+        projection: &Consumer,
+        to: GlobalPosition,
+        reason: &str,
+    ) -> Result<(), OperateError> {
+        let (at, id) = self.event_up_to(to).await?;
+        let mut client = self.read_models.get().await?;
+        let change = Change::begin(self, &mut client, projection, reason).await?;
+        change.set_back(at, id).await?;
+        change.commit("rewind", Some(at)).await
+    }
+
+    /// Empties the tables of a projection's own schema and sets it back to the start of the log, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`OperateError::NoOwnSchema`] where its tables are not known, or a fault of the database.
+    pub async fn reset(&self, projection: &Consumer, reason: &str) -> Result<(), OperateError> {
+        let mut client = self.read_models.get().await?;
+        let change = Change::begin(self, &mut client, projection, reason).await?;
+        let schema = change.schema.clone().ok_or_else(|| OperateError::NoOwnSchema(projection.clone()))?;
+        // The checkpoints first: a batch under way holds its rows, and is refused afterwards.
+        change.set_back(GlobalPosition::START, None).await?;
+        let tables = self.statements.own_tables.query(&change.transaction, &[&schema]).await?;
+        let tables: Vec<String> = tables.iter().map(|row| row.get("name")).collect();
+        if !tables.is_empty() {
+            change.transaction.batch_execute(&format!("truncate {}", tables.join(", "))).await?;
+        }
+        change.commit("reset", Some(GlobalPosition::START)).await
+    }
+
+    async fn ask(
+        &self,
+        projection: &Consumer,
+        key: &str,
+        verb: &str,
+        reason: &str,
+        timeout: Duration,
+    ) -> Result<(), OperateError> {
+        if reason.trim().is_empty() {
+            return Err(OperateError::NoReason);
+        }
+        let (deadline, Consumer { name, version }) = (Instant::now() + timeout, projection);
+        let client = self.read_models.get().await?;
+        let asked = self.statements.ask.query(&**client, &[name, version, &key, &verb, &reason]).await?;
+        let Some(request) = asked.first() else { return Err(OperateError::NothingParked(key.to_owned())) };
+        let request: i64 = request.try_get(0)?;
+        self.statements.wake_runners.query(&**client, &[]).await?;
+        loop {
+            let rows = self.statements.request_outcome.query(&**client, &[&request]).await?;
+            let outcome: Option<String> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
+            match outcome.as_deref() {
+                Some("done") => return Ok(()),
+                Some(outcome) => return Err(OperateError::StillParked { outcome: outcome.to_owned() }),
+                None if Instant::now() >= deadline => return Err(OperateError::Unserved),
+                None => sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// Finds the last event up to a position, so that a checkpoint can name it.
+    async fn event_up_to(
+        &self,
+        position: GlobalPosition,
+    ) -> Result<(GlobalPosition, Option<Uuid>), OperateError> {
+        let behind = GlobalPosition::try_from(i64::from(position).saturating_add(1)).unwrap_or_default();
+        let page = self.store.read_log(LogQuery::before(behind).limit(1)).await?;
+        Ok(page
+            .events
+            .first()
+            .map_or((GlobalPosition::START, None), |event| (event.position, Some(event.id.as_uuid()))))
+    }
+}
+
+/// A change to a projection under way, which is written down and told to the runners with its commit.
+struct Change<'a> {
+    operator: &'a Operator,
+    transaction: Transaction<'a>,
+    projection: &'a Consumer,
+    /// The schema that it owns.
+    schema: Option<String>,
+    reason: &'a str,
+}
+
+impl<'a> Change<'a> {
+    async fn begin(
+        operator: &'a Operator,
+        client: &'a mut tokio_postgres::Client,
+        projection: &'a Consumer,
+        reason: &'a str,
+    ) -> Result<Self, OperateError> {
+        if reason.trim().is_empty() {
+            return Err(OperateError::NoReason);
+        }
+        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        let mut change =
+            Self { operator, transaction: begin.start().await?, projection, schema: None, reason };
+        let rows = change.query(&operator.statements.progress).await?;
+        let Some(row) = rows.first() else { return Err(OperateError::UnknownProjection(projection.clone())) };
+        change.schema = row.try_get("schema_name")?;
+        Ok(change)
+    }
+
+    /// Sends a statement about the projection.
+    async fn query(&self, statement: &Statement) -> Result<Vec<Row>, OperateError> {
+        let Consumer { name, version } = self.projection;
+        Ok(statement.query(&self.transaction, &[name, version]).await?)
+    }
+
+    async fn on_projection(&self, statement: &Statement) -> Result<(), OperateError> {
+        match self.query(statement).await?.first() {
+            Some(_) => Ok(()),
+            None => Err(OperateError::UnknownProjection(self.projection.clone())),
+        }
+    }
+
+    /// Sets checkpoints back under new epochs; parked events that come again are parked no more.
+    async fn set_back(&self, at: GlobalPosition, id: Option<Uuid>) -> Result<(), OperateError> {
+        let Consumer { name, version } = self.projection;
+        let statements = &self.operator.statements;
+        let at = i64::from(at);
+        // Leases before checkpoints, as whoever takes a slot locks them.
+        self.query(&statements.free_slots).await?;
+        statements.rewind_slots.query(&self.transaction, &[name, version, &at, &id]).await?;
+        statements.unpark_behind.query(&self.transaction, &[name, version, &at]).await?;
+        Ok(())
+    }
+
+    async fn commit(self, verb: &str, to: Option<GlobalPosition>) -> Result<(), OperateError> {
+        let (Consumer { name, version }, statements) = (self.projection, &self.operator.statements);
+        let subject = to.map(|position| position.to_string());
+        let nobody: Option<&str> = None;
+        let note = &statements.note_audit;
+        note.query(&self.transaction, &[name, version, &verb, &subject, &self.reason, &nobody]).await?;
+        // In the transaction: it is told when it is true, and operators are rare.
+        statements.wake_runners.query(&self.transaction, &[]).await?;
+        Ok(self.transaction.commit().await?)
+    }
+}

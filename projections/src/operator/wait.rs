@@ -1,0 +1,158 @@
+//! Waiting until a read model has come as far as one's own write.
+//!
+//! Guarantees: however many wait in a process, one of them asks the database for all; nobody asks while nobody waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annals_eventstore::postgres::Consumer;
+use annals_eventstore::{GlobalPosition, PostgresStore};
+use deadpool_postgres::{Pool, PoolError};
+use tokio::sync::{Mutex, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::statements::Statements;
+
+/// How often the database is asked while somebody waits.
+const LOOK: Duration = Duration::from_millis(15);
+
+/// How far a projection has come, on whatever machines it runs. Keep one a process; clones share it.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use annals_eventstore::postgres::Consumer;
+/// # use annals_eventstore::{Append, EventStore, PostgresStore};
+/// # use annals_projections::Progress;
+/// # async fn example(store: PostgresStore, append: Append) -> Result<(), Box<dyn std::error::Error>> {
+/// let balances = Consumer { name: "balances".to_owned(), version: 1 };
+/// let progress = Progress::of(&store, store.pool().clone(), balances);
+///
+/// let stream = append.stream.to_string();
+/// let appended = store.append(append).await?;
+/// progress.wait_for(appended.to_position, Some(&stream), std::time::Duration::from_secs(5)).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Progress(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    read_models: Pool,
+    statements: Statements,
+    projection: Consumer,
+    reached: watch::Sender<GlobalPosition>,
+    /// Whoever has it asks for all.
+    asking: Mutex<()>,
+}
+
+/// Why waiting ended before the read model had come so far.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProgressError {
+    /// The time was over; the projection goes on.
+    #[error("projection {projection} is at {reached}, not yet at {wanted}")]
+    TimedOut {
+        /// The projection.
+        projection: String,
+        /// The position waited for.
+        wanted: GlobalPosition,
+        /// Where it is.
+        reached: GlobalPosition,
+    },
+    /// The read model has come so far, but events of the key are parked: it does not show them before an operator has
+    /// seen to it.
+    #[error("projection {projection} has parked events of {key:?}")]
+    Parked {
+        /// The projection.
+        projection: String,
+        /// The key.
+        key: String,
+    },
+    /// There is no such projection in this database.
+    #[error("projection {0} was never registered")]
+    UnknownProjection(String),
+    /// No connection could be had.
+    #[error("no connection to the read models")]
+    Unavailable(#[from] PoolError),
+    /// The database failed.
+    #[error("progress of the projection cannot be read")]
+    Database(#[from] tokio_postgres::Error),
+}
+
+impl Progress {
+    /// Follows a projection in a database of read models ([`PostgresStore::pool`] where that is the log's own).
+    pub fn of(store: &PostgresStore, read_models: Pool, projection: Consumer) -> Self {
+        let statements = Statements::new(&store.config().schema);
+        let reached = watch::Sender::new(GlobalPosition::START);
+        Self(Arc::new(Inner { read_models, statements, projection, reached, asking: Mutex::new(()) }))
+    }
+
+    /// Waits until everything up to a position is in the read model, such as one's own append. With a key – the stream,
+    /// where the projection does not say otherwise – it is told when events of that are parked.
+    ///
+    /// The append has to be committed: inside of its transaction the position is never reached.
+    ///
+    /// # Errors
+    ///
+    /// [`ProgressError`] when the time is over, events of the key are parked, or the database cannot be asked.
+    pub async fn wait_for(
+        &self,
+        position: GlobalPosition,
+        key: Option<&str>,
+        patience: Duration,
+    ) -> Result<(), ProgressError> {
+        let mut seen = self.0.reached.subscribe();
+        let come = async {
+            tokio::select! {
+                biased;
+                _ = seen.wait_for(|reached| *reached >= position) => Ok(()),
+                failed = self.ask_for_all(position) => failed,
+            }
+        };
+        match timeout(patience, come).await {
+            Ok(come) => come?,
+            Err(_) => {
+                let (projection, reached) = (self.0.projection.name.clone(), *self.0.reached.borrow());
+                return Err(ProgressError::TimedOut { projection, wanted: position, reached });
+            }
+        }
+        match key {
+            Some(key) if self.is_parked(key, position).await? => {
+                let (projection, key) = (self.0.projection.name.clone(), key.to_owned());
+                Err(ProgressError::Parked { projection, key })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks again and again, for everybody who waits, until one's own position is reached.
+    async fn ask_for_all(&self, position: GlobalPosition) -> Result<(), ProgressError> {
+        let _asking = self.0.asking.lock().await;
+        loop {
+            let reached = self.ask().await?;
+            self.0.reached.send_replace(reached);
+            if reached >= position {
+                return Ok(());
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    async fn ask(&self) -> Result<GlobalPosition, ProgressError> {
+        let Consumer { name, version } = &self.0.projection;
+        let client = self.0.read_models.get().await?;
+        let rows = self.0.statements.progress.query(&**client, &[name, version]).await?;
+        let Some(row) = rows.first() else { return Err(ProgressError::UnknownProjection(name.clone())) };
+        Ok(GlobalPosition::try_from(row.try_get::<_, i64>("position")?).unwrap_or_default())
+    }
+
+    async fn is_parked(&self, key: &str, position: GlobalPosition) -> Result<bool, ProgressError> {
+        let Consumer { name, version } = &self.0.projection;
+        let client = self.0.read_models.get().await?;
+        let is_parked = &self.0.statements.is_parked;
+        let rows = is_parked.query(&**client, &[name, version, &key, &i64::from(position)]).await?;
+        Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
+    }
+}

@@ -1,0 +1,205 @@
+//! A handler that parks what its inner one cannot apply.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use annals_eventstore::postgres::is_transient_cause;
+use annals_eventstore::{
+    Batch, Errand, EventHandler, GlobalPosition, HandlerError, HandlerFuture, PostgresStore, RecordedEvent,
+    StreamName,
+};
+use tracing::warn;
+
+use super::policy::{PoisonPolicy, Poisoned};
+use super::rows::{Park, Rows};
+use crate::told::in_full;
+
+/// Tells the key of an event.
+pub(crate) type KeyOf = fn(&RecordedEvent) -> Cow<'_, str>;
+
+/// Applies what can be applied, and parks the rest.
+#[derive(Debug)]
+pub(crate) struct Parking<H> {
+    pub(super) inner: H,
+    pub(super) key: KeyOf,
+    pub(super) policy: PoisonPolicy,
+    pub(super) rows: Rows,
+    pub(super) store: PostgresStore,
+    /// The blocked keys with the number of their events, unless somebody may have changed them.
+    blocked: Option<HashMap<String, usize>>,
+}
+
+/// An event that cannot be applied stops its slot, as the policy says. Nothing of the batch was kept.
+#[derive(Debug, thiserror::Error)]
+#[error("event at position {at} of {stream} cannot be applied: {reason}")]
+pub struct PoisonEvent {
+    /// The event.
+    pub at: GlobalPosition,
+    /// Its stream.
+    pub stream: StreamName,
+    /// What the handler said.
+    pub reason: String,
+}
+
+/// More events could not be applied than the policy allows to park. Nothing of the batch was kept.
+#[derive(Debug, thiserror::Error)]
+#[error("{events} events of {keys} keys would be parked, more than allowed")]
+pub struct TooManyParked {
+    /// The keys that would be blocked.
+    pub keys: usize,
+    /// The events that would be parked.
+    pub events: usize,
+}
+
+impl<H: EventHandler> Parking<H> {
+    pub(crate) fn new(inner: H, key: KeyOf, policy: PoisonPolicy, store: PostgresStore, rows: Rows) -> Self {
+        Self { inner, key, policy, rows, store, blocked: None }
+    }
+
+    /// Forgets what is known of blocked keys: they are read again with the next batch.
+    pub(super) fn forget(&mut self) {
+        self.blocked = None;
+    }
+
+    async fn apply(&mut self, batch: Batch<'_>) -> Result<(), HandlerError> {
+        // Only the owner of the slot blocks a key, so where none is blocked there is nothing to ask.
+        let blocked = match self.blocked.take() {
+            Some(blocked) if blocked.is_empty() => blocked,
+            _ => self.rows.keys(batch.transaction).await?,
+        };
+        let mut parked: Vec<Park> = Vec::new();
+        if blocked.is_empty() {
+            if self.attempt(batch, batch.events).await?.is_err() {
+                self.apply_each(batch, batch.events, &mut parked).await?;
+            }
+        } else {
+            let is_blocked = |event: &&RecordedEvent| blocked.contains_key(&*(self.key)(event));
+            let (waiting, free): (Vec<_>, Vec<_>) = batch.events.iter().partition(is_blocked);
+            parked.extend(waiting.into_iter().map(|event| self.waiting(event)));
+            let free: Vec<RecordedEvent> = free.into_iter().cloned().collect();
+            if !free.is_empty() && self.attempt(batch, &free).await?.is_err() {
+                self.apply_each(batch, &free, &mut parked).await?;
+            }
+        }
+        if parked.is_empty() {
+            // Whether this is so after the commit is for the next batch to ask, unless nothing was blocked at all.
+            self.blocked = blocked.is_empty().then_some(blocked);
+            return Ok(());
+        }
+        self.refuse_too_many(&blocked, &parked)?;
+        Ok(self.rows.park(batch.transaction, &parked).await?)
+    }
+
+    /// Applies events one by one; parks those that cannot be applied, and those behind them.
+    async fn apply_each(
+        &mut self,
+        batch: Batch<'_>,
+        events: &[RecordedEvent],
+        parked: &mut Vec<Park>,
+    ) -> Result<(), HandlerError> {
+        let mut blocked: HashSet<String> = HashSet::new();
+        for event in events {
+            if blocked.contains(&*(self.key)(event)) {
+                parked.push(self.waiting(event));
+                continue;
+            }
+            let Err((reason, attempts)) = self.attempt_alone(batch, event).await? else { continue };
+            let (at, stream) = (event.position, event.stream.clone());
+            warn!(consumer = %self.rows.consumer.name, %at, %stream, reason, "event cannot be applied");
+            match self.policy.then {
+                Poisoned::Stop => return Err(PoisonEvent { at, stream, reason }.into()),
+                Poisoned::Skip => {
+                    self.rows
+                        .audit(batch.transaction, "skip", &at.to_string(), &reason, Some("policy"))
+                        .await?;
+                }
+                Poisoned::Park => {
+                    blocked.insert((self.key)(event).into_owned());
+                    let reason = Some(reason);
+                    parked.push(Park { reason, attempts, ..self.waiting(event) });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries one event as often as the policy says.
+    async fn attempt_alone(
+        &mut self,
+        batch: Batch<'_>,
+        event: &RecordedEvent,
+    ) -> Result<Result<(), (String, i32)>, HandlerError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.attempt(batch, std::slice::from_ref(event)).await? {
+                Ok(()) => return Ok(Ok(())),
+                Err(_) if attempts <= self.policy.retries => {}
+                Err(reason) => return Ok(Err((reason, i32::try_from(attempts).unwrap_or(i32::MAX)))),
+            }
+        }
+    }
+
+    /// Tries some events, and leaves no trace of them where they cannot be applied; then tells why.
+    ///
+    /// # Errors
+    ///
+    /// A fault that passes: the whole batch comes again.
+    pub(super) async fn attempt(
+        &mut self,
+        batch: Batch<'_>,
+        events: &[RecordedEvent],
+    ) -> Result<Result<(), String>, HandlerError> {
+        let transaction = batch.transaction;
+        // Sent in this order, without waiting for the first to be answered.
+        let (marked, applied) = tokio::join!(
+            biased;
+            transaction.batch_execute("savepoint annals_attempt"),
+            self.inner.handle(Batch { events, ..batch }),
+        );
+        marked?;
+        let failed: HandlerError = match applied {
+            // A handler that passed a failed statement over is found out here.
+            Ok(()) => match transaction.batch_execute("release savepoint annals_attempt").await {
+                Ok(()) => return Ok(Ok(())),
+                Err(error) => error.into(),
+            },
+            Err(error) => error,
+        };
+        if is_transient_cause(&failed) {
+            return Err(failed);
+        }
+        let back = "rollback to savepoint annals_attempt; release savepoint annals_attempt";
+        transaction.batch_execute(back).await?;
+        Ok(Err(in_full(&*failed)))
+    }
+
+    fn waiting(&self, event: &RecordedEvent) -> Park {
+        Park { key: (self.key)(event).into_owned(), event: event.clone(), reason: None, attempts: 0 }
+    }
+
+    fn refuse_too_many(
+        &self,
+        blocked: &HashMap<String, usize>,
+        parked: &[Park],
+    ) -> Result<(), TooManyParked> {
+        let new: HashSet<&str> =
+            parked.iter().map(|park| park.key.as_str()).filter(|key| !blocked.contains_key(*key)).collect();
+        let keys = blocked.len() + new.len();
+        let events = blocked.values().sum::<usize>() + parked.len();
+        if keys > self.policy.keys_max || events > self.policy.events_max {
+            return Err(TooManyParked { keys, events });
+        }
+        Ok(())
+    }
+}
+
+impl<H: EventHandler> EventHandler for Parking<H> {
+    fn handle<'a>(&'a mut self, batch: Batch<'a>) -> HandlerFuture<'a> {
+        Box::pin(self.apply(batch))
+    }
+
+    fn run_errand<'a>(&'a mut self, errand: Errand<'a>) -> HandlerFuture<'a, bool> {
+        Box::pin(self.serve(errand))
+    }
+}

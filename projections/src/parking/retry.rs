@@ -1,0 +1,80 @@
+//! Serving operators: what was parked is applied in order, or the poisonous event is discarded first.
+//!
+//! `asked -> serving (a few events at a time, each step in a transaction under the owner's epoch) -> done`
+
+use annals_eventstore::{
+    Batch, Errand, EventHandler, EventId, EventStore, GlobalPosition, HandlerError, LogQuery, PostgresStore,
+    RecordedEvent, WokenBy,
+};
+use tracing::info;
+
+use super::handler::Parking;
+
+/// How many events of a key are applied in one transaction.
+const EVENTS: i32 = 200;
+
+impl<H: EventHandler> Parking<H> {
+    /// Does a part of what was asked first; tells whether there may be more to do.
+    pub(super) async fn serve(&mut self, errand: Errand<'_>) -> Result<bool, HandlerError> {
+        let Some(request) = self.rows.next_request(errand.transaction).await? else { return Ok(false) };
+        self.forget();
+        let first = self.rows.of_key(errand.transaction, &request.key, EVENTS).await?;
+        let discards = request.verb == "discard";
+        if let (true, Some((at, _))) = (discards, first.first()) {
+            self.rows.unpark(errand.transaction, *at).await?;
+            let by = Some(request.asked_by.as_str());
+            self.rows.audit(errand.transaction, "discard", &at.to_string(), &request.reason, by).await?;
+        }
+        let stuck = self.apply_parked(errand, &first[usize::from(discards).min(first.len())..]).await?;
+        let outcome = match stuck {
+            Some(at) => format!("the event at position {at} cannot be applied"),
+            None if first.len() < EVENTS as usize => "done".to_owned(),
+            None => {
+                // What was to be discarded is; what is left of the request is to apply the others.
+                self.rows.becomes_retry(errand.transaction, &request).await?;
+                return Ok(true);
+            }
+        };
+        info!(key = request.key, verb = request.verb, outcome, "request about parked events was served");
+        self.rows.done(errand.transaction, &request, &outcome).await?;
+        if !discards {
+            let (key, by) = (request.key.as_str(), Some(request.asked_by.as_str()));
+            self.rows.audit(errand.transaction, "retry", key, &request.reason, by).await?;
+        }
+        Ok(true)
+    }
+
+    /// Applies parked events; returns where it got stuck.
+    async fn apply_parked(
+        &mut self,
+        errand: Errand<'_>,
+        parked: &[(GlobalPosition, EventId)],
+    ) -> Result<Option<GlobalPosition>, HandlerError> {
+        for (at, id) in parked {
+            let Some(event) = read(&self.store, *at).await?.filter(|event| event.id == *id) else {
+                let gone = "the log does not show the event any more";
+                self.rows.audit(errand.transaction, "discard", &at.to_string(), gone, Some("runner")).await?;
+                self.rows.unpark(errand.transaction, *at).await?;
+                continue;
+            };
+            let Errand { transaction, partition, epoch } = errand;
+            let events = std::slice::from_ref(&event);
+            let batch = Batch { events, transaction, partition, epoch, woken_by: WokenBy::Reading };
+            match self.attempt(batch, events).await? {
+                Ok(()) => self.rows.unpark(transaction, *at).await?,
+                Err(why) => {
+                    self.rows.failed_again(transaction, *at, &why).await?;
+                    return Ok(Some(*at));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Reads the event at a position.
+async fn read(store: &PostgresStore, at: GlobalPosition) -> Result<Option<RecordedEvent>, HandlerError> {
+    let before = GlobalPosition::try_from(i64::from(at) - 1)?;
+    let page = store.read_log(LogQuery::after(before).limit(1)).await?;
+    Ok(page.events.into_iter().next().filter(|event| event.position == at))
+}

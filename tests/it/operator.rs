@@ -1,0 +1,172 @@
+//! Operators pause, resume, set back and empty a projection, and wait for what it shows.
+
+use std::time::Duration;
+
+use annals_devdb::{TestFailure, TestResult};
+use annals_eventstore::postgres::Consumer;
+use annals_eventstore::{
+    Append, Batch, EventStore, ExpectedVersion, GlobalPosition, HandlerError, NewEvent, PostgresStore,
+};
+use annals_projections::{
+    OperateError, Operator, Progress, ProgressError, Projection, Runner, RunnerOptions, RunningRunner,
+};
+use tokio_postgres::Client;
+
+use crate::support::TestDb;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Counts how often each event was applied, in a schema of its own.
+struct Counted;
+
+impl Projection for Counted {
+    const NAME: &'static str = "counted";
+    const PARTITIONS: u16 = 4;
+    const SCHEMA: Option<&'static str> = Some("counting");
+    const TABLES: &'static str =
+        "create table if not exists counted (position bigint primary key, times integer not null)";
+
+    async fn apply(&mut self, batch: Batch<'_>) -> Result<(), HandlerError> {
+        let positions: Vec<i64> = batch.events.iter().map(|event| event.position.into()).collect();
+        let sql = "insert into counted select position, 1 from unnest($1::bigint[]) as position
+                   on conflict (position) do update set times = counted.times + 1";
+        batch.transaction.execute(sql, &[&positions]).await?;
+        Ok(())
+    }
+}
+
+fn counted() -> Consumer {
+    Consumer { name: "counted".to_owned(), version: 1 }
+}
+
+async fn start(store: &PostgresStore) -> Result<RunningRunner, TestFailure> {
+    let options = RunnerOptions { lease: Duration::from_secs(5), ..RunnerOptions::default() };
+    Ok(Runner::new(store).options(options).host(|| Counted).start().await?)
+}
+
+async fn append(store: &PostgresStore, events: usize) -> Result<GlobalPosition, TestFailure> {
+    let mut last = GlobalPosition::START;
+    for n in 0..events {
+        let append = Append::to(format!("account-{}", n % 10).parse()?, [NewEvent::new("noted", &n)?]);
+        last = store.append(append.expecting(ExpectedVersion::Any)).await?.to_position;
+    }
+    Ok(last)
+}
+
+/// Returns how many events were applied, and how often in all.
+async fn times(client: &Client) -> Result<(i64, i64), TestFailure> {
+    let row = client.query_one("select count(*), coalesce(sum(times), 0) from counting.counted", &[]).await?;
+    Ok((row.get(0), row.get(1)))
+}
+
+#[tokio::test]
+async fn a_projection_that_is_paused_is_nobodys_until_it_is_resumed() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, client) = (db.store(), db.connect().await?);
+    let operator = Operator::of(&store, store.pool().clone());
+    let progress = Progress::of(&store, store.pool().clone(), counted());
+    let runner = start(&store).await?;
+    let before = append(&store, 20).await?;
+    progress.wait_for(before, None, SOON).await?;
+
+    operator.pause(&counted(), "a migration").await?;
+    while operator.list().await?[0].leased > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let end = append(&store, 20).await?;
+    let early = progress.wait_for(end, None, Duration::from_millis(200)).await;
+    let paused = (operator.list().await?[0].paused, times(&client).await?);
+    operator.resume(&counted(), "it is over").await?;
+    progress.wait_for(end, None, SOON).await?;
+
+    assert!(matches!(early, Err(ProgressError::TimedOut { wanted, .. }) if wanted == end), "{early:?}");
+    assert_eq!(paused, (true, (20, 20)));
+    assert_eq!(times(&client).await?, (40, 40));
+    let audit =
+        client.query("select verb, reason from annals.projection_audit order by audit_id", &[]).await?;
+    let audit: Vec<(&str, &str)> = audit.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(audit, [("pause", "a migration"), ("resume", "it is over")]);
+    runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_set_back_comes_again_and_what_is_emptied_begins_anew_while_runners_run() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, client) = (db.store(), db.connect().await?);
+    let operator = Operator::of(&store, store.pool().clone());
+    let runner = start(&store).await?;
+    let middle = append(&store, 30).await?;
+    let end = append(&store, 10).await?;
+    Progress::of(&store, store.pool().clone(), counted()).wait_for(end, None, SOON).await?;
+
+    operator.rewind(&counted(), middle, "ten were wrong").await?;
+    // How far it has come by now: a handle that was there before would remember how far it had been.
+    Progress::of(&store, store.pool().clone(), counted()).wait_for(end, None, SOON).await?;
+    let set_back = times(&client).await?;
+    operator.reset(&counted(), "all were wrong").await?;
+    Progress::of(&store, store.pool().clone(), counted()).wait_for(end, None, SOON).await?;
+
+    println!("{set_back:?} events and times after ten came again");
+    assert_eq!(set_back, (40, 50));
+    assert_eq!(times(&client).await?, (40, 40));
+    let verbs = client.query("select verb from annals.projection_audit order by audit_id", &[]).await?;
+    assert_eq!(verbs.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), ["rewind", "reset"]);
+    runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_done_to_a_projection_that_nobody_knows_or_without_a_reason() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let store = db.store();
+    let operator = Operator::of(&store, store.pool().clone());
+
+    let unknown = operator.pause(&counted(), "a migration").await;
+    let unsaid = operator.reset(&counted(), "").await;
+    let unfollowed = Progress::of(&store, store.pool().clone(), counted())
+        .wait_for(GlobalPosition::START, None, SOON)
+        .await;
+
+    assert!(matches!(unknown, Err(OperateError::UnknownProjection(_))), "{unknown:?}");
+    assert!(matches!(unsaid, Err(OperateError::NoReason)), "{unsaid:?}");
+    assert!(unfollowed.is_ok(), "the start is behind everybody: {unfollowed:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hundred_who_wait_ask_the_database_as_one() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, client) = (db.store(), db.connect().await?);
+    let runner = start(&store).await?;
+    let progress = Progress::of(&store, store.pool().clone(), counted());
+    // It gets no further while its rows are locked.
+    let mut other = db.connect().await?;
+    let held = other.transaction().await?;
+    held.batch_execute("lock table counting.counted").await?;
+    let end = append(&store, 5).await?;
+
+    let waiting = (0..100).map(|_| {
+        let progress = progress.clone();
+        tokio::spawn(async move { progress.wait_for(end, None, SOON).await })
+    });
+    let waiting: Vec<_> = waiting.collect();
+    let asking = "select count(*) from pg_stat_activity
+                  where datname = current_database() and query like '%as position%' and query like '%partitions%'
+                    and pid <> pg_backend_pid()";
+    while client.query_one(asking, &[]).await?.get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let at_once: i64 = client.query_one(asking, &[]).await?.get(0);
+    held.rollback().await?;
+    let mut come = 0;
+    for waiting in waiting {
+        waiting.await??;
+        come += 1;
+    }
+
+    println!("{come} have waited, over {at_once} connections");
+    assert_eq!((come, at_once), (100, 1));
+    runner.stop().await;
+    Ok(())
+}
