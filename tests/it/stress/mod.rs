@@ -30,8 +30,6 @@ use ground::Ground;
 use trouble::Trouble;
 use writer::{append_at_known_version, make_trouble};
 
-use crate::support::Dice;
-
 const SECONDS_DEFAULT: u64 = 5;
 
 /// An append while nobody else writes.
