@@ -34,9 +34,9 @@ fn handles(store: &PostgresStore) -> Handles<Counter, PostgresStore> {
     Handles::new(repository(store), HandleOptions::default())
 }
 
-/// A store as another process would open it; wake-ups would be statements too.
+/// A store as another process would open it; wake-ups and published heads would be statements too.
 async fn opened(url: &str) -> Result<PostgresStore, TestFailure> {
-    let config = StoreConfig { notify: false, ..StoreConfig::new(url.parse()?) };
+    let config = StoreConfig { notify: false, publish_head: None, ..StoreConfig::new(url.parse()?) };
     Ok(PostgresStore::open(config).await?)
 }
 
