@@ -3,6 +3,8 @@
 //! Guarantees: what is stored is byte for byte what was given, number formats and key order included;
 //! what is taken here can be read back by every common JSON reader and by PostgreSQL's `jsonb`.
 
+mod finite;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -44,8 +46,10 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// [`InvalidPayload`] when the value cannot be written or its JSON would be refused.
+    /// [`InvalidPayload`] when the value cannot be written, holds NaN or an infinity, which JSON does not have, or its
+    /// JSON would be refused.
     pub fn encode(value: &(impl Serialize + ?Sized)) -> Result<Self, InvalidPayload> {
+        finite::require_finite(value).map_err(InvalidPayload::Encode)?;
         let json = serde_json::to_string(value).map_err(InvalidPayload::Encode)?;
         Self::from_json(json)
     }
@@ -105,7 +109,7 @@ impl fmt::Debug for Payload {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPayload {
-    /// The value's own serializer failed.
+    /// The value's own serializer failed, or a number is NaN or infinite.
     #[error("value cannot be written as JSON")]
     Encode(#[source] serde_json::Error),
     /// Malformed JSON, `\u0000`, a lone surrogate, or a key twice in one object.
@@ -250,6 +254,38 @@ mod tests {
     fn a_payload_over_the_limit_is_refused_by_its_size() {
         let json = format!("\"{}\"", "x".repeat(PAYLOAD_BYTES_MAX - 1));
         assert!(matches!(Payload::from_json(json), Err(InvalidPayload::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_number_that_json_does_not_have_is_refused_wherever_it_stands() {
+        #[derive(Serialize)]
+        enum Told {
+            Nothing,
+            One(f32),
+            Two(u8, f64),
+            Named { number: Option<f64> },
+        }
+        let refused: [(&str, Result<Payload, InvalidPayload>); 8] = [
+            ("NaN", Payload::encode(&f64::NAN)),
+            ("inf", Payload::encode(&[1.0, f64::INFINITY])),
+            ("-inf", Payload::encode(&("a", f32::NEG_INFINITY))),
+            ("NaN", Payload::encode(&Told::One(f32::NAN))),
+            ("inf", Payload::encode(&Told::Two(1, f64::INFINITY))),
+            ("NaN", Payload::encode(&Told::Named { number: Some(f64::NAN) })),
+            ("NaN", Payload::encode(&std::collections::BTreeMap::from([("a", vec![f64::NAN])]))),
+            ("inf", Payload::encode(&Box::new(std::num::Wrapping(f64::INFINITY)))),
+        ];
+        for (number, refused) in refused {
+            let Err(InvalidPayload::Encode(error)) = refused else {
+                panic!("{number} is taken: {refused:?}")
+            };
+            assert_eq!(error.to_string(), format!("JSON has no number {number}"));
+        }
+        for taken in [Told::Nothing, Told::One(1.0), Told::Two(1, 2.0), Told::Named { number: None }] {
+            assert!(Payload::encode(&taken).is_ok());
+        }
+        let wide = Payload::encode(&(i128::MIN, u128::MAX, 'c', (), [0_u8; 2])).unwrap();
+        assert!(wide.as_str().starts_with("[-170141183460469231731687303715884105728,340"), "{wide}");
     }
 
     /// Doubles that parsers are known to miss by a bit: ends of the range, halfway cases, long digits; then any.
