@@ -75,7 +75,12 @@ fn of_data(kept: &EventShape, now: &EventShape) -> Vec<Told> {
         _ => vec![(true, format!("{} became {}: {raise}", told_data(kept), told_data(now)))],
     };
     match (kept.denies_unknown_fields, now.denies_unknown_fields) {
-        (false, true) => all.push((false, "unknown fields are refused from now on".to_owned())),
+        (false, true) => {
+            all.push((
+                true,
+                format!("unknown fields are refused from now on, and old events may hold some: {raise}"),
+            ));
+        }
         (true, false) => all.push((false, "unknown fields are passed over from now on".to_owned())),
         _ => {}
     }

@@ -174,6 +174,16 @@ fn names_of_fields_are_those_that_serde_writes() {
 }
 
 #[test]
+#[should_panic(expected = "two types of \"parcel\" have an event \"parcel-lost\"")]
+fn two_types_of_a_category_with_the_same_event_are_told_apart() {
+    #[derive(Event)]
+    #[event(crate = crate, name = "parcel-lost")]
+    struct Lost;
+
+    let _ = EventSchema::new().with::<Parcel>("parcel").with::<Lost>("parcel");
+}
+
+#[test]
 fn nothing_changed_where_nothing_did() {
     assert_eq!(kept(PARCEL).changes_since(&kept(PARCEL)), []);
 }
@@ -237,6 +247,11 @@ fn what_makes_events_unreadable_breaks() {
             &fields(&format!(r#""x": {missing}"#)),
             r#"{"version": 1, "fields": {}, "denies_unknown_fields": true}"#,
             "field `x` is gone, and refused in old events: raise the version to 2",
+        ),
+        (
+            &one,
+            r#"{"version": 1, "fields": {"x": "u8"}, "denies_unknown_fields": true}"#,
+            "unknown fields are refused from now on, and old events may hold some: raise the version to 2",
         ),
     ];
     for (then, now, told) in cases {
