@@ -50,6 +50,7 @@ mod slot_crash;
 mod sql_api;
 mod sql_projection;
 mod sql_projection_hostile;
+mod sql_projection_measured;
 mod sql_projection_values;
 mod standby;
 mod statements;

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
+use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, Slot};
 use annals_eventstore::{
-    Append, EventStore, GlobalPosition, LogQuery, NewEvent, PostgresStore, RecordedEvent, StreamName,
+    Append, EventStore, GlobalPosition, LogQuery, NewEvent, Partition, PostgresStore, RecordedEvent,
+    StreamName,
 };
 use annals_projections::SqlProjection;
 use annals_projections::sql_projection::SqlHandlers;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{Dice, SqlFolder, TestDb};
 
@@ -94,7 +99,10 @@ async fn applied(
         transaction.commit().await?;
         rest = behind;
     }
-    let schema = handlers.projection().schema();
+    table(client, handlers.projection().schema().as_str()).await
+}
+
+async fn table(client: &Client, schema: &str) -> Result<Balances, TestFailure> {
     let rows =
         client.query(&format!("select account, owner, cents, version from {schema}.balances"), &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3)))).collect())
@@ -162,5 +170,26 @@ async fn a_batch_longer_than_the_pipeline_is_applied_in_order() -> TestResult {
 
     let ordered = "select count(*) from rows.rows where number = said::bigint";
     assert_eq!(client.query_one(ordered, &[]).await?.get::<_, i64>(0), 700);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_slot_keeps_the_tables_of_a_folder_while_events_come() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, mut client) = (db.store(), db.connect().await?);
+    let handlers = ready(&mut client, bank("balances")?).await?;
+    let consumer = Consumer { name: "bank.sql-balances".to_owned(), version: 1 };
+    let checkpoint = ClaimedCheckpoint::claim(&store, store.pool(), consumer, Partition::default()).await?;
+    let slot = Slot::new(&store, store.pool().clone(), checkpoint, handlers, Box::new(|_| true));
+    let (mut progress, stop) = (slot.progress(), CancellationToken::new());
+    let running = tokio::spawn(slot.run(stop.clone()));
+
+    let events = history(&store, &mut Dice::new(7)).await?;
+    let end = events.last().expect("something happened").position;
+    timeout(Duration::from_secs(30), progress.wait_for(|reached| *reached >= end)).await??;
+    stop.cancel();
+    running.await??;
+
+    assert_eq!(table(&client, "bank_balances").await?, folded(&events)?);
     Ok(())
 }
