@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::{Append, EventStore, GlobalPosition, LogQuery, NewEvent, RecordedEvent};
+use annals_eventstore::{Append, EventStore, GlobalPosition, LogQuery, NewEvent, Payload, RecordedEvent};
 use annals_projections::sql_projection::{ApplyError, SqlHandlers};
 use tokio_postgres::Client;
 
@@ -41,7 +41,7 @@ async fn recorded(db: &TestDb, numbers: i64) -> Result<Vec<RecordedEvent>, TestF
     let events: Vec<NewEvent> =
         (1..=numbers).map(|number| NewEvent::new("happened", &number)).collect::<Result<_, _>>()?;
     db.store().append(Append::to("a-1".parse()?, events)).await?;
-    Ok(db.store().read_log(LogQuery::after(GlobalPosition::START)).await?.events)
+    Ok(db.store().read_log(LogQuery::after(GlobalPosition::START).limit(1000)).await?.events)
 }
 
 #[tokio::test]
@@ -227,5 +227,30 @@ async fn an_event_that_the_server_refuses_is_told_and_not_those_behind_it() -> T
         events[1].position
     );
     assert_eq!(folder.told(&error), told);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_that_failed_half_way_is_tried_again_in_its_transaction() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let mut client = db.connect().await?;
+    let folder = SqlFolder::with("insert into rows values (:data, 'x')")?;
+    let projection = folder.load()?;
+    projection.set_up(&mut client).await?;
+    let handlers = SqlHandlers::prepare(&mut client, projection).await?;
+    let mut events = recorded(&db, 600).await?;
+    events[500].data = Payload::from_json("\"no number\"")?;
+
+    let mut transaction = client.transaction().await?;
+    let savepoint = transaction.savepoint("attempt").await?;
+    let error = handlers.apply(&savepoint, &events).await.expect_err("one of them fits no column");
+    savepoint.rollback().await?;
+    handlers.apply(&transaction, &events[..500]).await?;
+    handlers.apply(&transaction, &events[501..]).await?;
+    transaction.commit().await?;
+
+    assert!(matches!(error, ApplyError::Value(_)), "{error:?}");
+    let rows = client.query_one("select count(*), count(distinct number) from rows.rows", &[]).await?;
+    assert_eq!((rows.get::<_, i64>(0), rows.get::<_, i64>(1)), (599, 599));
     Ok(())
 }

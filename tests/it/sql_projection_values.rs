@@ -150,3 +150,44 @@ async fn what_fits_no_column_is_told_before_the_server_sees_it() -> TestResult {
     assert!(error.to_string().contains("invalid input syntax for type inet: \"nowhere\""), "{error}");
     Ok(())
 }
+
+/// Texts that a scanner could lose its place in, and what the server makes of each.
+const TEXTS_WITH_COLONS: &[(&str, &str)] = &[
+    ("'a'':data.x'", "a':data.x"),
+    (r"'a\' || ':data.x'", r"a\:data.x"),
+    (r"E'a\':data.x'", "a':data.x"),
+    ("e'a' -- :data.x '\n  '\\':data.x'", "a':data.x"),
+    ("'a'\n  ':data.x'", "a:data.x"),
+    ("U&'\\0041:data.x'", "A:data.x"),
+    ("U&'!0041:data.x' uescape '!'", "A:data.x"),
+    ("$$:data.x ' $a$ $$", ":data.x ' $a$ "),
+    ("$ä$ $$:data.x$$ $ä$", " $$:data.x$$ "),
+    ("'a' /* ' /* :data.x */ \" */ || 'b'", "ab"),
+    ("'a' -- ' :data.x\n || 'b'", "ab"),
+    ("'a'::text||'::text'", "a::text"),
+    ("('{1,2,3}'::int[])[1:2]::text", "{1,2}"),
+    ("(select \":data.x\" from (select 'a' as \":data.x\") as b)", "a"),
+    ("(select a$b from (select 'a' as a$b) as c)", "a"),
+    ("coalesce(:data.text,'b')", "of the event"),
+    ("case when 1<:data.number then 'a' else 'b' end", "a"),
+    (":data.text/**/||'b'--", "of the eventb"),
+];
+
+#[tokio::test]
+async fn the_server_reads_a_text_as_it_was_cut() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let mut client = db.connect().await?;
+    client.batch_execute("set standard_conforming_strings = off; set escape_string_warning = off").await?;
+    let events = recorded(&db, r#"{"text": "of the event", "number": 7}"#).await?;
+
+    for (text, read) in TEXTS_WITH_COLONS {
+        let folder = SqlFolder::with(&format!("insert into rows (number, said) select 1, {text}"))?;
+        let projection = folder.load()?;
+        projection.set_up(&mut client).await?;
+        let handlers = SqlHandlers::prepare(&mut client, projection).await?;
+        applied(&mut client, &handlers, &events).await?;
+        let said: String = client.query_one("delete from rows.rows returning said", &[]).await?.get(0);
+        assert_eq!(said, *read, "{text}");
+    }
+    Ok(())
+}

@@ -11,7 +11,7 @@ use super::manifest_value::{
 };
 
 /// The most slots.
-const PARTITIONS_MAX: u16 = 1024;
+const PARTITIONS_MAX: u16 = 4096;
 
 /// What `projection.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +58,9 @@ impl Manifest {
         );
         let version = reader.required("version", whole::<i32>(1..=i32::MAX), "a whole number from 1");
         let partitions =
-            reader.optional("partitions", whole::<u16>(1..=PARTITIONS_MAX), "a whole number from 1 to 1024");
+            reader.optional("partitions", whole::<u16>(1..=PARTITIONS_MAX), "a whole number from 1 to 4096");
         let key = reader.optional("key", event_key, "\"stream\" or a field such as \"data.account\"");
-        let errors = reader.optional("errors", error_policy, "\"stop\" or \"park\"");
+        let errors = reader.optional("errors", error_policy, "\"park\", \"skip\" or \"stop\"");
         let schema = reader.schema(name.as_deref());
         let events = reader.events();
         match (name, version, schema) {

@@ -11,11 +11,13 @@ use super::fault::ManifestFault;
 /// What becomes of an event that cannot be applied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ErrorPolicy {
-    /// The projection stops, `errors = "stop"`. The default.
+    /// It is parked with all later events of its key, and the others go on: `errors = "park"`. The default.
     #[default]
-    Stop,
-    /// The event's key is parked and the other keys go on, `errors = "park"`.
     Park,
+    /// It is passed over: `errors = "skip"`.
+    Skip,
+    /// The slot stops before it: `errors = "stop"`.
+    Stop,
 }
 
 pub(super) fn refused(key: &str, wanted: &'static str, value: &DeValue<'_>) -> ManifestFault {
@@ -57,8 +59,9 @@ pub(super) fn event_key(value: &DeValue<'_>) -> Option<EventKey> {
 
 pub(super) fn error_policy(value: &DeValue<'_>) -> Option<ErrorPolicy> {
     match value.as_str()? {
-        "stop" => Some(ErrorPolicy::Stop),
         "park" => Some(ErrorPolicy::Park),
+        "skip" => Some(ErrorPolicy::Skip),
+        "stop" => Some(ErrorPolicy::Stop),
         _ => None,
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn handler_faults(tokens: &[Token<'_>]) -> Vec<FaultAt> {
     let Some(first) = statements.first() else { return vec![(0, StatementFault::Empty)] };
     let mut faults: Vec<FaultAt> = beginning_fault(first[0]).into_iter().collect();
     faults.extend(into_fault(first));
+    faults.extend(setting_fault(first));
     if let Some(second) = statements.get(1) {
         faults.push((second[0].at, StatementFault::Several));
     }
@@ -78,6 +79,14 @@ fn beginning_fault(first: &Token<'_>) -> Option<FaultAt> {
     transaction_fault(first)
         .or_else(definition)
         .or_else(|| Some((first.at, StatementFault::NotOnRows(word.clone()))))
+}
+
+/// Under another search path the names of the next statement would be those of other tables.
+fn setting_fault(statement: &[&Token<'_>]) -> Option<FaultAt> {
+    let is_named = |token: &&&Token<'_>| {
+        token.is_word("set_config") || (token.kind == Kind::QuotedName && token.text.contains("set_config"))
+    };
+    statement.iter().find(is_named).map(|token| (token.at, StatementFault::Setting))
 }
 
 /// `select … into` makes a table. Elsewhere `into` follows the verb, or is a name that `as` or a dot announces.

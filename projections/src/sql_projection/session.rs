@@ -6,9 +6,11 @@ use annals_eventstore::postgres::SchemaName;
 use tokio_postgres::{Error, Transaction};
 
 /// Returns what puts the projection's schema first for the rest of a transaction. Functions of extensions are commonly
-/// in `public`; tables that a session made for itself come last.
+/// in `public`; tables that a session made for itself come last. Literals are read as `token` cuts them.
 pub(super) fn search_path(schema: &SchemaName) -> String {
-    format!("set local search_path = \"{schema}\", public, pg_temp")
+    format!(
+        "set local search_path = \"{schema}\", public, pg_temp; set local standard_conforming_strings = on"
+    )
 }
 
 /// Returns the same, and what ends a statement that takes too long. One that only waits for a lock is ended

@@ -36,6 +36,9 @@ pub enum StatementFault {
     /// A statement that changes what tables there are.
     #[error("`{0}` is refused: tables are made in setup.sql, and changed under a new version")]
     Definition(String),
+    /// A function that changes settings, of the transaction or of the session behind it.
+    #[error("`set_config` is refused: search path and limits are those of the batch")]
+    Setting,
     /// Any other statement that is not one on rows.
     #[error("`{0}` is refused: a handler begins with insert, update, delete, merge, select or with")]
     NotOnRows(String),

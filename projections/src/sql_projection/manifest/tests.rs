@@ -8,7 +8,7 @@ version = 3
 partitions = 16
 schema = "balances"
 key = "data.account"
-errors = "park"
+errors = "stop"
 
 [events]
 account-opened = "opened.sql"
@@ -27,14 +27,14 @@ fn everything_can_be_said_and_little_has_to_be() {
     let whole = Manifest::parse(WHOLE).unwrap();
     assert_eq!((whole.name.as_str(), whole.version, whole.partitions), ("bank.balances", 3, 16));
     assert_eq!((whole.schema.as_str(), whole.key.to_string()), ("balances", "data.account".to_owned()));
-    assert_eq!(whole.errors, ErrorPolicy::Park);
+    assert_eq!(whole.errors, ErrorPolicy::Stop);
     let files: Vec<_> =
         whole.events.iter().map(|declared| (declared.event_type.as_str(), declared.file.as_str())).collect();
     assert_eq!(files, [("account-opened", "opened.sql"), ("money deposited", "moved.sql")]);
 
     let least = Manifest::parse(LEAST).unwrap();
     assert_eq!((least.schema.as_str(), least.partitions), ("balances", 1));
-    assert_eq!((least.key, least.errors), (EventKey::Stream, ErrorPolicy::Stop));
+    assert_eq!((least.key, least.errors), (EventKey::Stream, ErrorPolicy::Park));
 }
 
 #[test]
@@ -48,10 +48,10 @@ fn all_faults_are_told_at_once_with_their_lines() {
     let begins = [
         "1: `name` is 1 to 48",
         "2: `version` is a whole number from 1, not 0",
-        "3: `partitions` is a whole number from 1 to 1024, not a value of type float",
+        "3: `partitions` is a whole number from 1 to 4096, not a value of type float",
         "4: `schema` is 1 to 48",
         "5: `key` is \"stream\" or a field",
-        "6: `errors` is \"stop\" or \"park\", not \"ignore\"",
+        "6: `errors` is \"park\", \"skip\" or \"stop\", not \"ignore\"",
         "7: `erors` is no key",
         "9: `a` is the name of an .sql file",
         "10: `events` is event types",

@@ -54,6 +54,11 @@ fn a_file_holds_one_statement_on_rows() {
         ("do $$ begin end $$", "`do` is refused: a handler begins"),
         ("call p()", "`call` is refused: a handler begins"),
         ("set role postgres", "`set` is refused: a handler begins"),
+        (
+            "select pg_catalog.Set_Config('search_path', 'other', true)",
+            "`set_config` is refused: search path",
+        ),
+        ("select \"set_config\"('statement_timeout', '0', true)", "`set_config` is refused: search path"),
         ("(select 1)", "`(` is refused: a handler begins"),
     ] {
         let faults = faults(text);
