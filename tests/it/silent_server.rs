@@ -31,6 +31,7 @@ impl Stage {
         let config = StoreConfig {
             pool: PoolOptions { max_size: 1, wait_timeout: Some(AT_ONCE) },
             notify: false,
+            publish_head: None,
             answer_timeout: Some(ANSWER_TIMEOUT),
             ..StoreConfig::new(proxy.url().parse()?)
         };

@@ -26,7 +26,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
         "cancel_key", "check_key", "close_key", "receipt_of", "receipt_under_key", "receipts_under_key", "wake",
     ]),
     ("appender operator projector reader", &[
-        "claim_holder", "examine_log",
+        "claim_holder", "examine_log", "publish_head",
     ]),
     ("operator projector reader", &[
         "check_cursor", "fence_namespace", "filtered_query", "head", "look", "one_or_any", "page_size", "read_all",
@@ -44,14 +44,21 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
 /// the owner.
 #[rustfmt::skip]
 const TABLES: &[(&str, &[&str])] = &[
-    ("checkpoints", &["operator: select", "projector: delete, insert, select, update"]),
+    ("checkpoints", &["operator: select, update of columns", "projector: delete, insert, select, update"]),
     ("claims", &[]),
+    ("control", &["operator: insert, select", "projector: select, update"]),
     ("deletions", &["operator: select"]),
     ("events", &["appender: select of columns", "operator: select", "projector: select", "reader: select", "scrubber: delete, select"]),
+    ("head", &["appender: select", "operator: select", "projector: select", "reader: select"]),
     ("idempotency_keys", &["appender: select", "operator: select"]),
     ("idempotency_parts", &["appender: select", "operator: select"]),
+    ("leases", &["operator: select, update of columns", "projector: delete, insert, select, update"]),
     ("lineage", &["appender: select", "operator: select", "projector: select", "reader: select"]),
     ("migrations", &["appender: select", "operator: select", "projector: select", "reader: select"]),
+    ("parked", &["operator: delete, select", "projector: delete, insert, select, update"]),
+    ("projection_audit", &["operator: insert, select", "projector: insert"]),
+    ("projections", &["operator: select, update of columns", "projector: insert, select, update"]),
+    ("runners", &["operator: select", "projector: delete, insert, select, update"]),
     ("scrubbed", &["appender: select", "operator: select", "projector: select", "reader: select", "scrubber: insert"]),
     ("snapshots", &["operator: select", "projector: select", "reader: select"]),
     ("streams", &["appender: select of columns", "operator: select", "projector: select", "reader: select", "scrubber: select of columns"]),
