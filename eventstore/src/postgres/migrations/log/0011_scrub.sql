@@ -30,6 +30,7 @@ declare
         limit max);
     removed bigint;
 begin
+    -- gap: between the events that are chosen and their removal
     with removed as (
         delete from annals.events as e where e.position = any (doomed) returning e.position, e.event_id
     ), traced as (
@@ -113,6 +114,7 @@ begin
     end if;
     -- One batch at a time in the whole log: two scrubs may each hold a stream of the same key.
     lock table annals.scrubbed in share row exclusive mode;
+    -- gap: between the lock and what it guards
 
     select * into there from annals.streams as s where s.stream_name = stream;
     if not found then
@@ -142,10 +144,12 @@ begin
         returning d.* into run;
     end if;
 
+    -- gap: between the row of the scrub and the keys
     if not run.keys_are_gone then
         keys_removed := annals.forget_keys(there.stream_id, run.first_version, max);
         run.keys_are_gone := keys_removed < max;
     end if;
+    -- gap: between the keys and the events
     if run.keys_are_gone then
         events_removed := annals.remove_events(there.stream_id, run.first_version, max - keys_removed);
     end if;
