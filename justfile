@@ -37,6 +37,10 @@ memory:
 indexes:
     cargo test --test it what_each_index -- --ignored --nocapture
 
+# What the scrub of a stream of a million events costs, and appends meanwhile
+scrub events="1000000":
+    ANNALS_SCRUB_EVENTS={{ events }} cargo test --test it while_a_long_stream_is_scrubbed -- --nocapture
+
 # Every order of steps of writers and a reader that the tests know; hours
 schedules:
     ANNALS_SCHEDULES=full cargo test --test it fence:: -- --nocapture

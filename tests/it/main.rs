@@ -44,6 +44,7 @@ mod repair;
 mod restore;
 mod roles;
 mod runner;
+mod scrub_measured;
 mod scrub_schedules;
 mod settled_over_a_crash;
 mod silent_server;
