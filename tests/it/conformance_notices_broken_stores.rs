@@ -176,6 +176,14 @@ notices! {
     a_store_that_scrubs_at_once_is_noticed: ScrubsAtOnce by [
         a_scrub_goes_in_batches_and_on_where_it_stopped,
     ];
+    a_store_that_keeps_the_claims_of_streams_that_ended_is_noticed: KeepsClaims by [
+        a_claim_is_held_by_one_stream_until_it_is_released,
+        a_stream_that_ends_releases_its_claims_and_one_that_is_truncated_keeps_them,
+    ];
+    a_store_that_deletes_what_is_to_be_truncated_is_noticed: DeletesInsteadOfTruncating by [
+        a_truncated_stream_is_read_from_its_first_version,
+        a_stream_that_ends_releases_its_claims_and_one_that_is_truncated_keeps_them,
+    ];
     a_store_that_forgets_what_a_reader_has_seen_is_noticed: ForgetsCursors by [
         a_reader_of_another_log_is_told_so,
     ];

@@ -15,7 +15,9 @@ pub(super) fn delete(log: &mut Log, deletion: &Deletion) -> Result<Deleted, Dele
     };
     let already_applied = !stored.exists();
     stored.first_version = stored.version.next();
-    Ok(receipt(stored, already_applied))
+    let deleted = receipt(stored, already_applied);
+    release_claims(log, &deletion.stream);
+    Ok(deleted)
 }
 
 pub(super) fn truncate(
@@ -56,7 +58,14 @@ pub(super) fn tombstone(log: &mut Log, deletion: &Deletion) -> Result<Deleted, D
     let stored = log.streams.entry(deletion.stream.clone()).or_default();
     stored.is_tombstoned = true;
     stored.first_version = stored.version.next();
-    Ok(receipt(stored, false))
+    let closed = receipt(stored, false);
+    release_claims(log, &deletion.stream);
+    Ok(closed)
+}
+
+/// A stream that ends holds nothing any more.
+fn release_claims(log: &mut Log, stream: &StreamName) {
+    log.claims.retain(|_, holder| holder != stream);
 }
 
 fn receipt(stored: &Stream, already_applied: bool) -> Deleted {

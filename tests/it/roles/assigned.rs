@@ -15,7 +15,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
         "check_target", "enter_fence", "fingerprint_of", "fingerprint_of_many", "forget_keys", "give_streams_back",
         "idempotency_key_of", "is_found_sound", "is_plain_append", "json_depth", "json_fault", "json_is_plain",
         "keys_used", "numbers_given", "prepare_append", "receipt_or_refusal", "receipts_of_repetition",
-        "refuse_append", "refuse_change", "refuse_known_event_id", "repair_log", "require_unique_event_ids",
+        "refuse_append", "refuse_change", "refuse_known_event_id", "release_claims", "repair_log", "require_unique_event_ids",
         "stream_name_fault", "take_stream", "version_before_repetition",
     ]),
     ("appender", &[

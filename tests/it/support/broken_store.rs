@@ -1,14 +1,15 @@
 //! Stores with one fault each, around a sound one: what the conformance suite has to notice.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use annals_eventstore::conformance::{CaseResult, StoreHarness};
 use annals_eventstore::{
     Append, AppendDecisions, AppendError, AppendMany, Appended, AppendedDecisions, AppendedMany,
-    Cancellation, Category, Claim, Deleted, Deletion, DeletionError, EventFilter, EventId, EventStore,
-    ExpectedVersion, Fingerprint, GlobalPosition, IdempotencyKey, LogPage, LogQuery, MemoryStore, Metadata,
-    NewEvent, Payload, ReadError, RecordedEvent, Scrub, ScrubError, Scrubbed, StreamInfo, StreamListQuery,
-    StreamName, StreamQuery, StreamRetention, Version, Wakeups,
+    Cancellation, Category, Claim, ClaimChange, Deleted, Deletion, DeletionError, EventFilter, EventId,
+    EventStore, ExpectedVersion, Fingerprint, GlobalPosition, IdempotencyKey, LogPage, LogQuery, MemoryStore,
+    Metadata, NewEvent, Payload, ReadError, RecordedEvent, Scrub, ScrubError, Scrubbed, StreamInfo,
+    StreamListQuery, StreamName, StreamQuery, StreamRetention, Version, Wakeups,
 };
 use tokio::sync::watch;
 
@@ -75,6 +76,10 @@ pub(crate) enum Fault {
     ForgetsToScrub,
     /// Scrubs with the first batch whatever it finds.
     ScrubsAtOnce,
+    /// Says of a claim who held it first.
+    KeepsClaims,
+    /// Deletes what is to be truncated.
+    DeletesInsteadOfTruncating,
 }
 
 /// A sound store behind a fault.
@@ -85,11 +90,19 @@ pub(crate) struct BrokenStore {
     /// How often the log was read, and how many appends passed a check.
     reads: Arc<watch::Sender<usize>>,
     checks: Arc<watch::Sender<usize>>,
+    /// Who took each claim first.
+    takers: Arc<Mutex<HashMap<Claim, StreamName>>>,
 }
 
 impl BrokenStore {
     pub(crate) fn new(fault: Fault) -> Self {
-        Self { sound: MemoryStore::new(), fault, reads: Arc::default(), checks: Arc::default() }
+        Self {
+            sound: MemoryStore::new(),
+            fault,
+            reads: Arc::default(),
+            checks: Arc::default(),
+            takers: Arc::default(),
+        }
     }
 
     /// Tells whether a clone of this handle is left somewhere.
@@ -257,11 +270,20 @@ impl EventStore for BrokenStore {
     }
 
     async fn append_decisions(&self, append: AppendDecisions) -> Result<AppendedDecisions, AppendError> {
+        for change in append.decisions.iter().flat_map(|decision| &decision.claims) {
+            if let ClaimChange::Take(claim) = change {
+                let mut takers = self.takers.lock().expect("nobody panics while it is held");
+                takers.entry(claim.clone()).or_insert_with(|| append.stream.clone());
+            }
+        }
         self.sound.append_decisions(append).await
     }
 
     async fn claim_holder(&self, claim: &Claim) -> Result<Option<StreamName>, ReadError> {
-        self.sound.claim_holder(claim).await
+        match self.fault {
+            Fault::KeepsClaims => Ok(self.takers.lock().expect("as above").get(claim).cloned()),
+            _ => self.sound.claim_holder(claim).await,
+        }
     }
 
     async fn find_append_many(
@@ -327,7 +349,11 @@ impl StreamRetention for BrokenStore {
     }
 
     async fn truncate_stream(&self, deletion: Deletion, before: Version) -> Result<Deleted, DeletionError> {
-        self.sound.truncate_stream(spoilt_deletion(self.fault, deletion), before).await
+        let deletion = spoilt_deletion(self.fault, deletion);
+        match self.fault {
+            Fault::DeletesInsteadOfTruncating => self.sound.delete_stream(deletion).await,
+            _ => self.sound.truncate_stream(deletion, before).await,
+        }
     }
 
     async fn tombstone_stream(&self, deletion: Deletion) -> Result<Deleted, DeletionError> {

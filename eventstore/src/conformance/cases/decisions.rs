@@ -6,7 +6,9 @@ use crate::conformance::failure::{CaseFailure, CaseResult, ensure, ensure_eq, en
 use crate::conformance::given::{append, counted, counted_to, stream, whole_stream};
 use crate::conformance::harness::StoreHarness;
 use crate::decisions::{AppendDecisions, AppendedDecisions, Decision, KeyUsed};
+use crate::deletion::{Deletion, DeletionError};
 use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::retention::StreamRetention;
 use crate::store::EventStore;
 use crate::version::Version;
 
@@ -214,5 +216,50 @@ pub async fn of_many_streams_that_take_one_claim_exactly_one_gets_it<H: StoreHar
         );
         ensure_eq!(store.claim_holder(&claim(&value)).await?.as_ref(), winners.first(), "the holder");
     }
+    Ok(())
+}
+
+/// 83: a stream that is deleted or tombstoned releases its claims, since whoever begins it again does not know of them;
+/// one that is only truncated goes on and keeps them.
+pub async fn a_stream_that_ends_releases_its_claims_and_one_that_is_truncated_keeps_them<H: StoreHarness>(
+    harness: &H,
+) -> CaseResult {
+    let (store, operator) = (harness.store(), harness.operator());
+    let taking = |name: &str, at, value: &str| {
+        decisions(name, at).then(
+            Decision::of(counted_to(2))
+                .taking(claim(value))
+                .taking(claim("of nobody"))
+                .releasing(claim("of nobody")),
+        )
+    };
+    for name in ["deleted-1", "closed-1", "cut-1"] {
+        stored(&store, taking(name, 0, name)).await?;
+    }
+    let refused = operator.delete_stream(Deletion::of(stream("deleted-1")).expecting(version(1))).await;
+    ensure_matches!(refused, Err(DeletionError::WrongVersion { .. }) => (), "a deletion at another version");
+    ensure_eq!(
+        store.claim_holder(&claim("deleted-1")).await?,
+        Some(stream("deleted-1")),
+        "after a refused deletion"
+    );
+
+    operator.delete_stream(Deletion::of(stream("deleted-1"))).await?;
+    operator.tombstone_stream(Deletion::of(stream("closed-1"))).await?;
+    operator.truncate_stream(Deletion::of(stream("cut-1")), version(2)).await?;
+
+    for (value, holder) in [("deleted-1", None), ("closed-1", None), ("cut-1", Some(stream("cut-1")))] {
+        ensure_eq!(store.claim_holder(&claim(value)).await?, holder, "the holder of {value}");
+    }
+    stored(&store, taking("new-1", 0, "deleted-1")).await?;
+    stored(&store, taking("new-1", 2, "closed-1")).await?;
+    let refused = store.append_decisions(taking("new-1", 4, "cut-1")).await;
+    ensure_matches!(refused, Err(AppendError::Claimed { .. }) => (), "a claim of a truncated stream");
+    // Begun again, the stream holds nothing of what it held, and is refused as any other.
+    store.append(append("deleted-1", 1)).await?;
+    let refused = store.append_decisions(taking("deleted-1", 3, "deleted-1")).await;
+    let holder =
+        ensure_matches!(refused, Err(AppendError::Claimed { holder, .. }) => holder, "a claim of another");
+    ensure_eq!(holder, stream("new-1"), "who holds it now");
     Ok(())
 }

@@ -18,7 +18,7 @@ create index claims_holder_idx on annals.claims (holder);
 comment on table annals.claims is 'keys that one stream holds and no other may, taken and released with its events';
 
 -- Takes and releases claims for a stream, in the order of the claims, so that no two calls wait for each other.
--- LG011 where another stream holds one that is to be taken; a tombstoned stream holds nothing.
+-- LG011 where another stream holds one that is to be taken.
 create function annals.change_claims(stream text, spaces text[], claim_values text[], taken boolean[], held boolean[])
 returns void
 language plpgsql
@@ -35,12 +35,8 @@ begin
         if change.taken then
             insert into annals.claims as k (space, value, holder) values (change.space, change.value, stream)
             on conflict (space, value) do update
-            set holder = excluded.holder,
-                claimed_at = case when k.holder = excluded.holder then k.claimed_at else excluded.claimed_at end
+            set holder = excluded.holder
             where k.holder = excluded.holder
-               or exists (
-                   select from annals.streams as s
-                   where s.stream_name = k.holder and s.tombstoned_at is not null)
             returning k.holder into told;
             if not found then
                 select k.holder into told from annals.claims as k
@@ -205,8 +201,6 @@ as $$
     select k.holder
     from annals.claims as k
     where k.space = $1 and k.value = $2
-      and not exists (
-          select from annals.streams as s where s.stream_name = k.holder and s.tombstoned_at is not null)
 $$;
 
 comment on function annals.claim_holder(text, text) is 'the stream that holds a claim, or no row';

@@ -39,8 +39,26 @@ create table annals.scrubbed (
 
 comment on table annals.scrubbed is 'positions whose events were scrubbed; they are never used again';
 
+-- Releases the claims of a stream that ends: whoever comes to it next begins anew and does not know of them, or
+-- nobody comes any more.
+--
+-- In the order of the claims and, like an append, before the stream's row is locked; what an append takes meanwhile
+-- is released once the row is.
+create function annals.release_claims(stream text) returns void
+language sql volatile
+as $$
+    with held as (
+        select k.space, k.value from annals.claims as k
+        where k.holder = stream
+        order by k.space, k.value
+        for update
+    )
+    delete from annals.claims as k using held as h
+    where k.space = h.space and k.value = h.value and k.holder = stream
+$$;
+
 -- Deletes a stream: reads say that there is none, while its versions go on counting. An append at no stream or any
--- version begins it again.
+-- version begins it again. Its claims are released.
 --
 -- in   stream    its name
 --      expected  as of annals.append; -4, that it exists, unless told otherwise
@@ -57,11 +75,13 @@ declare
     there annals.streams;
 begin
     perform annals.check_deletion(stream, expected);
+    perform annals.release_claims(stream);
     -- The row is the lock: appends and other deletions queue for it.
     select * into there from annals.streams as s where s.stream_name = stream for no key update;
     perform annals.check_stream(there, stream, expected);
     already_applied := there.first_version <= there.version is not true;
     if not already_applied then
+        perform annals.release_claims(stream);
         update annals.streams as s set first_version = s.version + 1 where s.stream_id = there.stream_id;
         insert into annals.deletions (verb, stream_id, stream_name, version, first_version, reason)
         values ('delete', there.stream_id, stream, there.version, there.version + 1, delete_stream.reason);
@@ -71,7 +91,7 @@ begin
 end
 $$;
 
--- Ends a stream for ever: LG002 for every append, no reads. A stream that does not exist is closed, too, where
+-- Ends a stream for ever: LG002 for every append, no reads; its claims are released. A stream that does not exist is closed, too, where
 -- that is as expected (at any version or at no stream).
 --
 -- in, out  as annals.delete_stream; already_applied: it was tombstoned before, at the version expected
@@ -86,6 +106,7 @@ declare
     there annals.streams;
 begin
     perform annals.check_deletion(stream, expected);
+    perform annals.release_claims(stream);
     loop
         select * into there from annals.streams as s where s.stream_name = stream for no key update;
         version := there.version;
@@ -99,6 +120,7 @@ begin
         -- A row without a version holds the name; who comes between is seen in the next round.
         perform annals.take_stream(stream, 0, 0);
     end loop;
+    perform annals.release_claims(stream);
     update annals.streams as s
     set first_version = s.version + 1, tombstoned_at = clock_timestamp()
     where s.stream_id = there.stream_id;
@@ -108,7 +130,7 @@ begin
 end
 $$;
 
--- Lets reads of a stream begin at a later version.
+-- Lets reads of a stream begin at a later version. It goes on, and holds what it holds.
 --
 -- in   stream          its name
 --      before_version  the first version that will be read, at most the version of the last event
