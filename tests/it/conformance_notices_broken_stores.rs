@@ -178,6 +178,7 @@ notices! {
     ];
     a_store_that_keeps_the_claims_of_streams_that_ended_is_noticed: KeepsClaims by [
         a_claim_is_held_by_one_stream_until_it_is_released,
+        of_claims_taken_and_deletions_at_once_those_are_held_whose_event_is_shown,
         a_stream_that_ends_releases_its_claims_and_one_that_is_truncated_keeps_them,
     ];
     a_store_that_deletes_what_is_to_be_truncated_is_noticed: DeletesInsteadOfTruncating by [

@@ -164,6 +164,7 @@ macro_rules! suite_of_postgres {
         83 decisions_at_a_wrong_version_leave_nothing,
         83 a_claim_is_held_by_one_stream_until_it_is_released,
         83 of_many_streams_that_take_one_claim_exactly_one_gets_it,
+        83 of_claims_taken_and_deletions_at_once_those_are_held_whose_event_is_shown,
         83 a_stream_that_ends_releases_its_claims_and_one_that_is_truncated_keeps_them,
         84 a_snapshot_and_what_stands_behind_it_come_together,
         84 a_snapshot_of_another_kind_or_shape_is_passed_over,

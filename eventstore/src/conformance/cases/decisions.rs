@@ -8,6 +8,7 @@ use crate::conformance::harness::StoreHarness;
 use crate::decisions::{AppendDecisions, AppendedDecisions, Decision, KeyUsed};
 use crate::deletion::{Deletion, DeletionError};
 use crate::idempotency::{Fingerprint, IdempotencyKey};
+use crate::read::ReadError;
 use crate::retention::StreamRetention;
 use crate::store::EventStore;
 use crate::version::Version;
@@ -262,4 +263,73 @@ pub async fn a_stream_that_ends_releases_its_claims_and_one_that_is_truncated_ke
         ensure_matches!(refused, Err(AppendError::Claimed { holder, .. }) => holder, "a claim of another");
     ensure_eq!(holder, stream("new-1"), "who holds it now");
     Ok(())
+}
+
+/// 83: where claims are taken and their stream is deleted at once, those are held in the end whose event the stream
+/// shows, and no other.
+pub async fn of_claims_taken_and_deletions_at_once_those_are_held_whose_event_is_shown<H: StoreHarness>(
+    harness: &H,
+) -> CaseResult {
+    const CLAIMS: usize = 10;
+    let (store, operator) = (harness.store(), harness.operator());
+    let mut takers = tokio::task::JoinSet::new();
+    for taker in 0..4 {
+        let store = store.clone();
+        takers.spawn(async move {
+            let mut taken = Vec::new();
+            for n in 0..CLAIMS {
+                let value = format!("claim {n} of {taker}");
+                // Every other one lets go of the one before, too.
+                let before = (n % 2 == 1).then(|| taken.pop()).flatten();
+                let before = before.map(|(value, _): (String, Version)| value);
+                let version = take(&store, &value, before.as_deref()).await?;
+                taken.push((value, version));
+            }
+            Ok::<_, CaseFailure>(taken)
+        });
+    }
+    let mut taken = Vec::new();
+    while !takers.is_empty() {
+        match operator.delete_stream(Deletion::of(stream("thing-1"))).await {
+            Ok(_) | Err(DeletionError::StreamNotFound(_) | DeletionError::Serialization(..)) => {}
+            Err(other) => return Err(other.into()),
+        }
+        tokio::task::yield_now().await;
+        while let Some(taker) = takers.try_join_next() {
+            taken.extend(taker??);
+        }
+    }
+
+    let last = take(&store, "the last one", None).await?;
+    taken.push(("the last one".to_owned(), last));
+    let shown = store.stream_info(&stream("thing-1")).await?.first_version;
+    for (value, version) in &taken {
+        let holder = (*version >= shown).then(|| stream("thing-1"));
+        ensure_eq!(
+            store.claim_holder(&claim(value)).await?,
+            holder,
+            "{value}, taken at {version}, shown from {shown}"
+        );
+    }
+    Ok(())
+}
+
+/// Takes one claim and releases another, whatever the stream is at; returns the version of the event that did.
+async fn take<S: EventStore>(store: &S, value: &str, before: Option<&str>) -> CaseResult<Version> {
+    loop {
+        let at = match store.stream_info(&stream("thing-1")).await {
+            Ok(info) => info.version,
+            Err(ReadError::StreamNotFound(_)) => Version::NONE,
+            Err(other) => return Err(other.into()),
+        };
+        let mut decision = Decision::of([counted(1)]).taking(claim(value));
+        if let Some(before) = before {
+            decision = decision.releasing(claim(before));
+        }
+        match store.append_decisions(AppendDecisions::to(stream("thing-1"), at).then(decision)).await {
+            Ok(AppendedDecisions::Stored(receipts)) => return Ok(receipts[0].to_version),
+            Err(AppendError::WrongVersion { .. } | AppendError::Serialization(..)) => {}
+            other => return Err(CaseFailure::new(format!("{value}: {other:?}"))),
+        }
+    }
 }
