@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use annals_devdb::{PrivateServer, Profile, Server, TestFailure, TestResult};
 use annals_eventstore::postgres::{
-    CheckpointError, ClaimedCheckpoint, ConnectOptions, Consumer, OpenError, SchemaName, StoreConfig,
-    connect, migrate, repair_log,
+    CheckpointError, ClaimedCheckpoint, ConnectOptions, Consumer, OpenError, SchemaName, Slot, SlotError,
+    StoreConfig, connect, migrate, repair_log,
 };
 use annals_eventstore::{
-    Append, AppendDecisions, AppendError, AppendMany, Cursor, Decision, EventFilter, EventStore,
-    ExpectedVersion, GlobalPosition, LogQuery, NewEvent, Partition, PostgresStore, RecordedEvent, StartAt,
-    StopReason, StreamName, Subscription, TailedSubscription, Tailer,
+    Append, AppendDecisions, AppendError, AppendMany, Batch, Cursor, Decision, EventFilter, EventHandler,
+    EventStore, ExpectedVersion, GlobalPosition, HandlerFuture, LogQuery, NewEvent, Partition, PostgresStore,
+    RecordedEvent, StartAt, StopReason, StreamName, Subscription, TailedSubscription, Tailer,
 };
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{Ran, TestDb};
 
@@ -96,6 +98,28 @@ impl Place {
         let list = self.folder.join("rows.list");
         std::fs::write(&list, rows.join("\n"))?;
         self.restore("shop", dump, &["--data-only", "--use-list", &list.to_string_lossy()])
+    }
+
+    /// Puts an older backup in the place of the log, under whoever reads it, and appends where they have been.
+    async fn go_back_to(&self, backup: &Path) -> TestResult {
+        let options: ConnectOptions = self.server.url("postgres").parse()?;
+        let admin = connect(&options).await?.into_client();
+        admin.batch_execute("create database restored").await?;
+        self.restore("restored", backup, &[])?;
+        // What comes now stands where the reader has been.
+        let restored = connect(&self.server.url("restored").parse()?).await?.into_client();
+        for _ in 0..3 {
+            let sql = "select annals.append('account-1', -2, '[{\"type\": \"noted\", \"data\": 1}]')";
+            restored.query(sql, &[]).await?;
+        }
+        drop(restored);
+        let sessions = "select count(*) from pg_stat_activity where datname = 'restored'";
+        while admin.query_one(sessions, &[]).await?.get::<_, i64>(0) > 0 {
+            tokio::task::yield_now().await;
+        }
+        admin.batch_execute("drop database shop with (force)").await?;
+        admin.batch_execute("alter database restored rename to shop").await?;
+        Ok(())
     }
 }
 
@@ -268,27 +292,62 @@ async fn an_older_backup_under_a_running_subscription_stops_it() -> TestResult {
     let handle = subscription.handle();
     let reading = tokio::spawn(async move { subscription.next().await });
 
-    let options: ConnectOptions = place.server.url("postgres").parse()?;
-    let admin = connect(&options).await?.into_client();
-    admin.batch_execute("create database restored").await?;
-    place.restore("restored", &backup, &[])?;
-    // What comes now stands where the reader has been.
-    let restored = connect(&place.server.url("restored").parse()?).await?.into_client();
-    for _ in 0..3 {
-        let sql = "select annals.append('account-1', -2, '[{\"type\": \"noted\", \"data\": 1}]')";
-        restored.query(sql, &[]).await?;
-    }
-    drop(restored);
-    let sessions = "select count(*) from pg_stat_activity where datname = 'restored'";
-    while admin.query_one(sessions, &[]).await?.get::<_, i64>(0) > 0 {
-        tokio::task::yield_now().await;
-    }
-    admin.batch_execute("drop database shop with (force)").await?;
-    admin.batch_execute("alter database restored rename to shop").await?;
+    place.go_back_to(&backup).await?;
 
     let ended = timeout(SOON, reading).await??;
     assert!(matches!(ended, Err(StopReason::Diverged(_))), "{ended:?}");
     assert!(matches!(handle.stopped().await, StopReason::Diverged(_)));
+    Ok(())
+}
+
+/// Counts the events that it is given.
+struct Counting(watch::Sender<usize>);
+
+impl EventHandler for Counting {
+    fn handle<'a>(&'a mut self, batch: Batch<'a>) -> HandlerFuture<'a> {
+        Box::pin(async move {
+            self.0.send_modify(|count| *count += batch.events.len());
+            Ok(())
+        })
+    }
+}
+
+/// The slot of a projection whose read model is in another database than the log.
+async fn slot_elsewhere(
+    store: &PostgresStore,
+    elsewhere: &TestDb,
+    counted: &watch::Sender<usize>,
+) -> Result<Slot<Counting>, TestFailure> {
+    let pool = elsewhere.store().pool().clone();
+    let consumer = Consumer { name: "counting".to_owned(), version: 1 };
+    let checkpoint = ClaimedCheckpoint::claim(store, &pool, consumer, Partition::default()).await?;
+    Ok(Slot::new(store, pool, checkpoint, Counting(counted.clone()), Box::new(|_| true)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_backup_under_a_running_projection_stops_it_and_it_does_not_start_again() -> TestResult {
+    let (place, elsewhere) = (Place::with_log("older-projection").await?, TestDb::fresh().await?);
+    let store = place.store().await?;
+    append(&store, "account-1", 3).await?;
+    let backup = place.dump(&[])?;
+    append(&store, "account-1", 2).await?;
+    let counted = watch::Sender::default();
+    let slot = slot_elsewhere(&store, &elsewhere, &counted).await?;
+    let mut progress = slot.progress();
+    let running = tokio::spawn(slot.run(CancellationToken::new()));
+    timeout(SOON, counted.subscribe().wait_for(|count| *count == 5)).await??;
+    // The batch is committed.
+    let end = whole_log(&store).await?[4].position;
+    timeout(SOON, progress.wait_for(|position| *position == end)).await??;
+
+    place.go_back_to(&backup).await?;
+
+    let stopped = timeout(SOON, running).await??;
+    assert!(matches!(stopped, Err(SlotError::Subscription(StopReason::Diverged(_)))), "{stopped:?}");
+    let again = slot_elsewhere(&place.store().await?, &elsewhere, &counted).await?;
+    let stopped = timeout(SOON, again.run(CancellationToken::new())).await?;
+    assert!(matches!(stopped, Err(SlotError::Subscription(StopReason::Diverged(_)))), "{stopped:?}");
+    assert_eq!(*counted.borrow(), 5, "an event of another log was applied");
     Ok(())
 }
 
