@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::append::{AppendError, Appended};
+use crate::claim::{Claim, ClaimChange};
 use crate::event::NewEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::stream::StreamName;
@@ -33,6 +34,9 @@ use crate::version::ExpectedVersion;
 pub struct AppendMany {
     /// What is asked of each stream. Positions are drawn in this order.
     pub streams: Vec<StreamAppend>,
+    /// What becomes of claims together with the events; changes of one claim happen in this order, so that one
+    /// stream may release what the next one takes.
+    pub claims: Vec<StreamClaim>,
     /// The name under which a repetition of the whole is recognised, if any.
     pub key: Option<IdempotencyKey>,
     /// What a repetition under `key` is compared by; the log's own hash when absent.
@@ -48,6 +52,15 @@ pub struct StreamAppend {
     pub expected: ExpectedVersion,
     /// The events, in their order; none where the stream is only checked.
     pub events: Vec<NewEvent>,
+}
+
+/// What becomes of a claim together with the events of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamClaim {
+    /// The stream, which is given events by the same append.
+    pub stream: StreamName,
+    /// Whether it takes or releases which claim.
+    pub change: ClaimChange,
 }
 
 impl AppendMany {
@@ -73,6 +86,20 @@ impl AppendMany {
     #[must_use]
     pub fn check(self, stream: StreamName, expected: impl Into<ExpectedVersion>) -> Self {
         self.append(stream, expected, [])
+    }
+
+    /// Takes a claim for a stream that is given events.
+    #[must_use]
+    pub fn taking(mut self, stream: StreamName, claim: Claim) -> Self {
+        self.claims.push(StreamClaim { stream, change: ClaimChange::Take(claim) });
+        self
+    }
+
+    /// Releases a claim of a stream that is given events.
+    #[must_use]
+    pub fn releasing(mut self, stream: StreamName, claim: Claim) -> Self {
+        self.claims.push(StreamClaim { stream, change: ClaimChange::Release(claim) });
+        self
     }
 
     /// Sets the key under which a repetition is recognised. An append without any events stores none.
@@ -103,12 +130,28 @@ impl AppendMany {
             || self.streams.iter().all(|part| part.events.is_empty() || part.expected.is_exact())
     }
 
-    /// Leaves out the streams of which nothing is asked, and refuses one that is named twice.
+    /// Returns the changes in the order of the claims, those of one claim in the order given.
+    pub(crate) fn claims_in_order(&self) -> Vec<&StreamClaim> {
+        let mut claims: Vec<_> = self.claims.iter().collect();
+        claims.sort_by_key(|of| of.change.claim());
+        claims
+    }
+
+    /// Leaves out the streams of which nothing is asked, and refuses one that is named twice, and a claim of one
+    /// that is given no events.
     pub(crate) fn checked(mut self) -> Result<Self, AppendError> {
         self.streams.retain(|part| !part.events.is_empty() || part.expected != ExpectedVersion::Any);
         let mut seen = HashSet::with_capacity(self.streams.len());
-        match self.streams.iter().find(|part| !seen.insert(&part.stream)) {
-            Some(twice) => Err(AppendError::DuplicateStream(twice.stream.clone())),
+        if let Some(twice) = self.streams.iter().find(|part| !seen.insert(&part.stream)) {
+            return Err(AppendError::DuplicateStream(twice.stream.clone()));
+        }
+        let has_events = |stream: &StreamName| {
+            self.streams.iter().any(|part| part.stream == *stream && !part.events.is_empty())
+        };
+        match self.claims.iter().find(|of| !has_events(&of.stream)) {
+            Some(StreamClaim { stream, .. }) => {
+                Err(AppendError::Malformed(format!("claims of stream {stream}, which is given no events")))
+            }
             None => Ok(self),
         }
     }

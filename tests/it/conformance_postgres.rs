@@ -166,6 +166,7 @@ macro_rules! suite_of_postgres {
         83 of_many_streams_that_take_one_claim_exactly_one_gets_it,
         83 of_claims_taken_and_deletions_at_once_those_are_held_whose_event_is_shown,
         83 a_stream_that_ends_releases_its_claims_and_one_that_is_truncated_keeps_them,
+        83 several_streams_take_and_hand_over_claims_together,
         84 a_snapshot_and_what_stands_behind_it_come_together,
         84 a_snapshot_of_another_kind_or_shape_is_passed_over,
         84 old_snapshots_are_pruned_and_impossible_ones_refused,

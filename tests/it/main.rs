@@ -14,6 +14,7 @@ mod append_one_event;
 mod append_unique_ids;
 mod architecture;
 mod checkup;
+mod claim_release;
 mod claims_of_deleted;
 mod command_service;
 mod commands;

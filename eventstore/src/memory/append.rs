@@ -11,6 +11,7 @@ use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, StreamAppend, StreamAppended};
 use crate::event::{NewEvent, RecordedEvent};
 use crate::idempotency::Fingerprint;
+use crate::memory::claims;
 use crate::memory::keys::{find, find_many, fingerprint_of, fingerprint_of_many, repeated};
 use crate::memory::log::{KeyUse, Log, Stream};
 use crate::metadata::Metadata;
@@ -31,7 +32,8 @@ pub(super) fn append(log: &mut Log, append: Append) -> Result<Appended, AppendEr
         return Ok(first_result);
     }
     let Append { stream, expected, events, key, .. } = append;
-    let one = AppendMany { streams: vec![StreamAppend { stream, expected, events }], key, fingerprint: None };
+    let one =
+        AppendMany { streams: vec![StreamAppend { stream, expected, events }], key, ..AppendMany::new() };
     let receipts = store(log, one, fingerprint, false)?;
     Ok(receipts.streams[0].appended)
 }
@@ -47,7 +49,17 @@ pub(super) fn append_many(log: &mut Log, append: AppendMany) -> Result<AppendedM
     {
         return Ok(first_result);
     }
-    store(log, AppendMany { key, ..append }, fingerprint, true)
+    let claims = append.claims.clone();
+    if !claims.is_empty() {
+        // The very same call may have come before, and its claims since taken by another.
+        if let Some(first) = receipt_of_repetition(log, &append.streams) {
+            return Ok(repeated(&first));
+        }
+        claims::check(log, &append.claims_in_order())?;
+    }
+    let receipts = store(log, AppendMany { key, ..append }, fingerprint, true)?;
+    claims::keep(log, &claims);
+    Ok(receipts)
 }
 
 /// Refuses what no log could keep.

@@ -5,6 +5,7 @@ use crate::append_many::{AppendMany, AppendedMany, StreamAppend};
 use crate::decisions::{AppendDecisions, AppendedDecisions, Decision, KeyUsed};
 use crate::idempotency::Fingerprint;
 use crate::memory::append::{check_events, check_versions, receipt_of_repetition, store};
+use crate::memory::claims;
 use crate::memory::keys::{find, fingerprint_of_events};
 use crate::memory::log::{KeyUse, Log};
 use crate::stream::StreamName;
@@ -62,11 +63,11 @@ fn keys_used(log: &Log, decisions: &[Decision], fingerprints: &[Fingerprint]) ->
 /// Refuses a claim that another stream holds.
 fn check_claims(log: &Log, append: &AppendDecisions) -> Result<(), AppendError> {
     for (claim, effect) in append.claims() {
-        if let Some(holder) = log.claims.get(claim)
+        if let Some(held) = log.claims.get(claim)
             && effect.taken
-            && *holder != append.stream
+            && held.holder != append.stream
         {
-            return Err(AppendError::Claimed { claim: claim.clone(), holder: holder.clone() });
+            return Err(AppendError::Claimed { claim: claim.clone(), holder: held.holder.clone() });
         }
     }
     Ok(())
@@ -95,9 +96,9 @@ fn keep(log: &mut Log, append: &AppendDecisions, fingerprints: &[Fingerprint], r
     }
     for (claim, effect) in append.claims() {
         if effect.held {
-            log.claims.insert(claim.clone(), append.stream.clone());
-        } else if log.claims.get(claim) == Some(&append.stream) {
-            log.claims.remove(claim);
+            claims::take(log, claim, &append.stream);
+        } else {
+            claims::let_go(log, claim, &append.stream);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::deletion::{Deleted, Deletion, DeletionError, Scrub, ScrubError, Scrubbed};
+use crate::memory::claims;
 use crate::memory::log::{KeyUse, Log, Stream};
 use crate::stream::StreamName;
 use crate::version::{ExpectedVersion, Version};
@@ -16,7 +17,7 @@ pub(super) fn delete(log: &mut Log, deletion: &Deletion) -> Result<Deleted, Dele
     let already_applied = !stored.exists();
     stored.first_version = stored.version.next();
     let deleted = receipt(stored, already_applied);
-    release_claims(log, &deletion.stream);
+    claims::let_go_of_all(log, &deletion.stream);
     Ok(deleted)
 }
 
@@ -59,13 +60,8 @@ pub(super) fn tombstone(log: &mut Log, deletion: &Deletion) -> Result<Deleted, D
     stored.is_tombstoned = true;
     stored.first_version = stored.version.next();
     let closed = receipt(stored, false);
-    release_claims(log, &deletion.stream);
+    claims::let_go_of_all(log, &deletion.stream);
     Ok(closed)
-}
-
-/// A stream that ends holds nothing any more.
-fn release_claims(log: &mut Log, stream: &StreamName) {
-    log.claims.retain(|_, holder| holder != stream);
 }
 
 fn receipt(stored: &Stream, already_applied: bool) -> Deleted {

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
+
 use crate::append_many::AppendedMany;
 use crate::claim::Claim;
 use crate::event::RecordedEvent;
@@ -31,11 +33,18 @@ pub(super) struct Log {
     /// The snapshots of each stream, kind and shape, by version.
     pub(super) snapshots: BTreeMap<(StreamName, SnapshotKind), BTreeMap<Version, KeptSnapshot>>,
     /// Which stream holds each claim.
-    pub(super) claims: HashMap<Claim, StreamName>,
+    pub(super) claims: HashMap<Claim, Holding>,
     /// The id of every event.
     pub(super) event_ids: HashSet<EventId>,
     /// Whether an id that is there already is refused.
     pub(super) unique_event_ids: bool,
+}
+
+/// Who holds a claim.
+#[derive(Debug, Clone)]
+pub(super) struct Holding {
+    pub(super) holder: StreamName,
+    pub(super) since: DateTime<Utc>,
 }
 
 /// What a key was used for.

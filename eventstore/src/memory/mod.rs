@@ -3,6 +3,7 @@
 //! Leaves to others: everything that outlives the process.
 
 mod append;
+mod claims;
 mod decisions;
 mod deletion;
 mod keys;

@@ -8,11 +8,14 @@ use std::time::Duration;
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::claim::Claim;
+use crate::claim_registry::ClaimRegistry;
+use crate::claim_release::{ClaimRelease, ClaimReleaseError, HeldClaim};
 use crate::decisions::{AppendDecisions, AppendedDecisions};
 use crate::deletion::{Deleted, Deletion, DeletionError, Scrub, ScrubError, Scrubbed};
 use crate::event::RecordedEvent;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::memory::append::{append, append_many};
+use crate::memory::claims;
 use crate::memory::decisions::append_decisions;
 use crate::memory::deletion::{delete, scrub, tombstone, truncate};
 use crate::memory::keys::{cancel, find, find_many};
@@ -112,7 +115,7 @@ impl EventStore for MemoryStore {
     }
 
     async fn claim_holder(&self, claim: &Claim) -> Result<Option<StreamName>, ReadError> {
-        Ok(self.log().claims.get(claim).cloned())
+        Ok(claims::find(&self.log(), claim).map(|held| held.holder))
     }
 
     async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
@@ -195,6 +198,16 @@ impl StreamRetention for MemoryStore {
 
     async fn scrub_batch(&self, request: &Scrub) -> Result<Scrubbed, ScrubError> {
         scrub(&mut self.log(), request)
+    }
+}
+
+impl ClaimRegistry for MemoryStore {
+    async fn find_claim(&self, claim: &Claim) -> Result<Option<HeldClaim>, ReadError> {
+        Ok(claims::find(&self.log(), claim))
+    }
+
+    async fn release_claim(&self, release: ClaimRelease) -> Result<HeldClaim, ClaimReleaseError> {
+        claims::release(&mut self.log(), release)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Guarantees and leaves to others what `append` does.
 
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Transaction};
 
 use super::append::{EventColumns, receipt};
@@ -9,9 +10,10 @@ use super::fault::{Attempt, append_error, cancel_error, find_error, unprepared_a
 use super::loan::Loan;
 use super::send::Ready;
 use super::session::Session;
-use super::statements::Statements;
+use super::statements::{Statement, Statements};
 use crate::append::AppendError;
 use crate::append_many::{AppendMany, AppendedMany, Cancellation, StreamAppended};
+use crate::claim::ClaimChange;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::stream::StreamName;
 
@@ -21,8 +23,8 @@ pub(super) async fn append_many(
     client: &Loan,
     append: &AppendMany,
 ) -> Result<AppendedMany, AppendError> {
-    let ready =
-        session.manner.ready(client, &session.statements.append_many).await.map_err(unprepared_append)?;
+    let statement = statement(&session.statements, append);
+    let ready = session.manner.ready(client, statement).await.map_err(unprepared_append)?;
     send(&ready, append).await
 }
 
@@ -32,7 +34,12 @@ pub(super) async fn append_many_in(
     statements: &Statements,
     append: &AppendMany,
 ) -> Result<AppendedMany, AppendError> {
-    send(&Ready::Within(transaction, &statements.append_many), append).await
+    send(&Ready::Within(transaction, statement(statements, append)), append).await
+}
+
+/// Without claims an append does without what claims cost.
+fn statement<'s>(statements: &'s Statements, append: &AppendMany) -> &'s Statement {
+    if append.claims.is_empty() { &statements.append_many } else { &statements.append_many_claiming }
 }
 
 /// Finds the receipts of an append that was stored under a key.
@@ -74,20 +81,28 @@ async fn send(statement: &Ready<'_>, append: &AppendMany) -> Result<AppendedMany
     let key = append.key.map(IdempotencyKey::as_uuid);
     let fingerprint = append.fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes().as_slice());
 
-    let rows = statement
-        .query(&[
-            &names,
-            &expected,
-            &counts,
-            &events.ids,
-            &events.types,
-            &events.schema_versions,
-            &events.data,
-            &events.metadata,
-            &key,
-            &fingerprint,
-        ])
-        .await;
+    let claims = append.claims_in_order();
+    let claimants: Vec<&str> = claims.iter().map(|of| of.stream.as_str()).collect();
+    let spaces: Vec<&str> = claims.iter().map(|of| of.change.claim().space()).collect();
+    let values: Vec<&str> = claims.iter().map(|of| of.change.claim().value()).collect();
+    let taken: Vec<bool> = claims.iter().map(|of| matches!(of.change, ClaimChange::Take(_))).collect();
+
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
+        &names,
+        &expected,
+        &counts,
+        &events.ids,
+        &events.types,
+        &events.schema_versions,
+        &events.data,
+        &events.metadata,
+        &key,
+        &fingerprint,
+    ];
+    if !claims.is_empty() {
+        parameters.extend([&claimants as &(dyn ToSql + Sync), &spaces, &values, &taken]);
+    }
+    let rows = statement.query(&parameters).await;
     rows.and_then(|rows| receipts(&rows)).map_err(|error| {
         let first = &append.streams[0];
         append_error(&Attempt { stream: &first.stream, expected: first.expected, key: append.key }, error)

@@ -6,17 +6,14 @@ use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::append::{EventColumns, receipt};
-use super::fault::{Attempt, append_error, read_error, unprepared_append, unsent_read};
+use super::fault::{Attempt, append_error, unprepared_append};
 use super::loan::Loan;
 use super::send::Ready;
 use super::session::Session;
 use super::statements::Statements;
 use crate::append::AppendError;
-use crate::claim::Claim;
 use crate::decisions::{AppendDecisions, AppendedDecisions, KeyUsed};
 use crate::idempotency::IdempotencyKey;
-use crate::read::ReadError;
-use crate::stream::StreamName;
 use crate::version::ExpectedVersion;
 
 /// Appends in a transaction of its own.
@@ -79,16 +76,6 @@ async fn send(statement: &Ready<'_>, append: &AppendDecisions) -> Result<Appende
         let expected = ExpectedVersion::from(append.expected);
         append_error(&Attempt { stream: &append.stream, expected, key: None }, error)
     })
-}
-
-/// Tells which stream holds a claim.
-pub(super) async fn claim_holder(session: &Session, claim: &Claim) -> Result<Option<StreamName>, ReadError> {
-    let client = session.client().await.map_err(unsent_read)?;
-    let holder = &session.statements.claim_holder;
-    let rows = session.manner.query(&client, holder, &[&claim.space(), &claim.value()]).await;
-    let rows = rows.map_err(read_error)?;
-    let holder = |row: &Row| row.try_get(0).map(StreamName::recorded).map_err(read_error);
-    rows.first().map(holder).transpose()
 }
 
 fn outcome(rows: &[Row]) -> Result<AppendedDecisions, tokio_postgres::Error> {

@@ -47,10 +47,9 @@ pub(super) fn append_error(attempt: &Attempt<'_>, error: Error) -> AppendError {
         "LG002" => AppendError::StreamTombstoned(stream_of(said).unwrap_or(stream)),
         "LG003" if let Some(key) = attempt.key => AppendError::KeyReused { key },
         "LG010" if let Some(key) = attempt.key => AppendError::KeyCancelled { key },
-        "LG011" if let Some(detail) = detail::<ClaimDetail>(said) => AppendError::Claimed {
-            claim: Claim::recorded(detail.space, detail.value),
-            holder: StreamName::recorded(&detail.holder),
-        },
+        "LG011" if let Some((claim, holder)) = claim_holder_told(said) => {
+            AppendError::Claimed { claim, holder }
+        }
         "LG008" if let Some(detail) = detail::<DuplicateDetail>(said) => {
             AppendError::DuplicateEventId(detail.event_id.into())
         }
@@ -199,6 +198,12 @@ fn detail<'a, T: Deserialize<'a>>(said: &'a DbError) -> Option<T> {
 
 fn stream_of(said: &DbError) -> Option<StreamName> {
     detail::<StreamDetail>(said).map(|detail| StreamName::recorded(&detail.stream))
+}
+
+/// What an LG011 tells: which claim, and which stream holds it.
+pub(super) fn claim_holder_told(said: &DbError) -> Option<(Claim, StreamName)> {
+    let ClaimDetail { space, value, holder } = detail(said)?;
+    Some((Claim::recorded(space, value), StreamName::recorded(&holder)))
 }
 
 /// What an LG001 tells: which version was expected, and which there is.

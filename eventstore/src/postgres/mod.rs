@@ -6,6 +6,7 @@ mod append_many;
 mod append_within;
 mod checkpoint;
 mod checkup;
+mod claim;
 mod config;
 mod connect;
 mod decisions;

@@ -25,11 +25,15 @@ use super::session::Session;
 use super::statements::Statements;
 use super::wake::{WakeSender, Waker, waking};
 use super::wakeup_state::{WakeupState, listen_options};
-use super::{append, append_many, decisions, deletion, observed_append, observed_read, read, snapshot, tail};
+use super::{
+    append, append_many, claim, decisions, deletion, observed_append, observed_read, read, snapshot, tail,
+};
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, Cancellation};
 use crate::checkpoint::Lineage;
 use crate::claim::Claim;
+use crate::claim_registry::ClaimRegistry;
+use crate::claim_release::{ClaimRelease, ClaimReleaseError, HeldClaim};
 use crate::decisions::{AppendDecisions, AppendedDecisions};
 use crate::deletion::{Deleted, Deletion, DeletionError, Scrub, ScrubError, Scrubbed};
 use crate::event::RecordedEvent;
@@ -307,7 +311,7 @@ impl EventStore for PostgresStore {
         &self,
         claim: &Claim,
     ) -> impl Future<Output = Result<Option<StreamName>, ReadError>> + Send {
-        decisions::claim_holder(&self.0.session, claim)
+        claim::claim_holder(&self.0.session, claim)
     }
 
     async fn cancel_key(&self, key: IdempotencyKey) -> Result<Cancellation, AppendError> {
@@ -472,6 +476,16 @@ impl StreamRetention for PostgresStore {
 
     fn scrub_batch(&self, scrub: &Scrub) -> impl Future<Output = Result<Scrubbed, ScrubError>> + Send {
         deletion::scrub_batch(&self.0.session, scrub)
+    }
+}
+
+impl ClaimRegistry for PostgresStore {
+    fn find_claim(&self, claim: &Claim) -> impl Future<Output = Result<Option<HeldClaim>, ReadError>> + Send {
+        claim::find_claim(&self.0.session, claim)
+    }
+
+    async fn release_claim(&self, release: ClaimRelease) -> Result<HeldClaim, ClaimReleaseError> {
+        claim::release_claim(&self.0.session, &release).await
     }
 }
 

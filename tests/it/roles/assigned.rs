@@ -19,21 +19,22 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
         "stream_name_fault", "take_stream", "version_before_repetition",
     ]),
     ("appender", &[
-        "append", "append_decisions", "append_event", "append_events", "append_first_event", "append_many_events",
+        "append", "append_decisions", "append_event", "append_events", "append_first_event", "append_many_claiming",
+        "append_many_events",
         "prune_snapshots", "write_snapshot",
     ]),
     ("appender operator", &[
         "cancel_key", "check_key", "close_key", "receipt_of", "receipt_under_key", "receipts_under_key", "wake",
     ]),
     ("appender operator projector reader", &[
-        "claim_holder", "examine_log", "publish_head",
+        "claim_holder", "examine_log", "find_claim", "publish_head",
     ]),
     ("operator projector reader", &[
         "check_cursor", "fence_namespace", "filtered_query", "head", "look", "one_or_any", "page_size", "read_all",
         "read_filtered_page", "read_log_page", "read_stream",
     ]),
     ("operator", &[
-        "delete_stream", "scrub_stream", "scrubber", "tombstone_stream", "truncate_stream",
+        "delete_stream", "release_claim", "scrub_stream", "scrubber", "tombstone_stream", "truncate_stream",
     ]),
     ("scrubber", &[
         "remove_events",
@@ -45,6 +46,7 @@ const FUNCTIONS: &[(&str, &[&str])] = &[
 #[rustfmt::skip]
 const TABLES: &[(&str, &[&str])] = &[
     ("checkpoints", &["operator: select, update of columns", "projector: delete, insert, select, update"]),
+    ("claim_releases", &["operator: select"]),
     ("claims", &[]),
     ("control", &["operator: insert, select", "projector: select, update"]),
     ("deletions", &["operator: select"]),
@@ -66,6 +68,7 @@ const TABLES: &[(&str, &[&str])] = &[
 
 /// Roles whose sequences are read only, as opening a log does.
 const SEQUENCES: &[(&str, &[&str])] = &[
+    ("claim_releases_release_id_seq", &[]),
     ("deletions_deletion_id_seq", &[]),
     ("events_position_seq", &["appender: select", "operator: select", "projector: select", "reader: select"]),
     ("streams_stream_id_seq", &[]),

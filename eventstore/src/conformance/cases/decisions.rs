@@ -1,6 +1,7 @@
 //! Decisions of several commands in one append, their keys, and claims.
 
 use crate::append::{AppendError, Appended};
+use crate::append_many::AppendMany;
 use crate::claim::Claim;
 use crate::conformance::failure::{CaseFailure, CaseResult, ensure, ensure_eq, ensure_matches};
 use crate::conformance::given::{append, counted, counted_to, stream, whole_stream};
@@ -332,4 +333,53 @@ async fn take<S: EventStore>(store: &S, value: &str, before: Option<&str>) -> Ca
             other => return Err(CaseFailure::new(format!("{value}: {other:?}"))),
         }
     }
+}
+
+/// 83: an append to several streams takes and releases claims with its events, in the order given, so that one
+/// stream can hand a claim to another; a claim of another stream keeps all of it out and is told by name.
+pub async fn several_streams_take_and_hand_over_claims_together<H: StoreHarness>(harness: &H) -> CaseResult {
+    let store = harness.store();
+    let both = |at: u64, n: usize| {
+        let first = AppendMany::new().append(stream("thing-1"), version(at), [counted(n)]);
+        first.append(stream("thing-2"), version(at), [counted(n + 1)])
+    };
+    let taken = both(0, 1).taking(stream("thing-1"), claim("ann")).taking(stream("thing-2"), claim("bob"));
+    store.append_many(taken.clone()).await?;
+    stored(&store, decisions("thing-3", 0).then(Decision::of([counted(1)]).taking(claim("eve")))).await?;
+
+    let handed_over = both(1, 3)
+        .releasing(stream("thing-1"), claim("ann"))
+        .taking(stream("thing-2"), claim("ann"))
+        .with_key("handed over");
+    ensure!(!store.append_many(handed_over.clone()).await?.already_applied, "stored for the first time");
+    let taken_by_another =
+        both(2, 5).taking(stream("thing-1"), claim("carl")).taking(stream("thing-2"), claim("eve"));
+    let too_early =
+        both(2, 7).taking(stream("thing-1"), claim("bob")).releasing(stream("thing-2"), claim("bob"));
+
+    for (refused, value, by) in [(taken_by_another, "eve", "thing-3"), (too_early, "bob", "thing-2")] {
+        let refused = store.append_many(refused).await;
+        let told = ensure_matches!(
+            refused, Err(AppendError::Claimed { claim, holder }) => (claim, holder), "a claim of another");
+        ensure_eq!(told, (claim(value), stream(by)), "the claim and its holder");
+    }
+    for repeated in [taken, handed_over] {
+        ensure!(
+            store.append_many(repeated).await?.already_applied,
+            "a repetition, whoever holds the claims now"
+        );
+    }
+    ensure_eq!(whole_stream(&store, &stream("thing-1")).await?.len(), 2, "events in the stream");
+    for (value, holder) in
+        [("ann", Some("thing-2")), ("bob", Some("thing-2")), ("carl", None), ("eve", Some("thing-3"))]
+    {
+        ensure_eq!(store.claim_holder(&claim(value)).await?, holder.map(stream), "the holder of {value}");
+    }
+    let of_a_check = both(2, 9).check(stream("thing-3"), version(1)).taking(stream("thing-3"), claim("dan"));
+    ensure_matches!(
+        store.append_many(of_a_check).await,
+        Err(AppendError::Malformed(_)),
+        "no events, a claim"
+    );
+    Ok(())
 }

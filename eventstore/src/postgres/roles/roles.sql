@@ -5,7 +5,7 @@
 -- annals_appender   appends, by functions alone: it draws no position and writes no row
 -- annals_reader     reads events and streams
 -- annals_projector  keeps checkpoints, and reads
--- annals_operator   deletes, truncates, tombstones, scrubs; reads, and sees who did so before
+-- annals_operator   deletes, truncates, tombstones, scrubs, releases claims; reads, and sees who did so before
 -- annals_scrubber   owns the function that removes events; nobody logs in as it, nobody is granted it
 --
 -- None of them can log in: grant them to the roles that do, such as
@@ -146,7 +146,7 @@ grant select, insert, update on annals.projections to annals_projector;
 grant select, update on annals.control to annals_projector;
 grant insert on annals.projection_audit to annals_projector;
 
-grant select on annals.deletions, annals.checkpoints, annals.leases, annals.parked, annals.projections, annals.runners,
+grant select on annals.deletions, annals.claim_releases, annals.checkpoints, annals.leases, annals.parked, annals.projections, annals.runners,
     annals.control, annals.projection_audit
     to annals_operator;
 -- What operators do to projections: pause, resume, set back, ask the owners of slots.
@@ -161,11 +161,11 @@ do $$
 declare
     finding   constant text[] := array['check_key', 'receipt_of', 'receipt_under_key', 'receipts_under_key'];
     appending constant text[] := array['append', 'append_decisions', 'append_event', 'append_events',
-        'append_first_event', 'append_many_events', 'cancel_key', 'claim_holder', 'close_key',
-        'examine_log', 'prune_snapshots', 'publish_head', 'wake', 'write_snapshot'];
-    reading   constant text[] := array['check_cursor', 'claim_holder', 'examine_log', 'fence_namespace', 'filtered_query', 'head', 'look',
+        'append_first_event', 'append_many_claiming', 'append_many_events', 'cancel_key', 'claim_holder', 'close_key',
+        'examine_log', 'find_claim', 'prune_snapshots', 'publish_head', 'wake', 'write_snapshot'];
+    reading   constant text[] := array['check_cursor', 'claim_holder', 'examine_log', 'fence_namespace', 'find_claim', 'filtered_query', 'head', 'look',
         'one_or_any', 'page_size', 'publish_head', 'read_all', 'read_filtered_page', 'read_log_page', 'read_stream'];
-    deleting  constant text[] := array['cancel_key', 'close_key', 'delete_stream', 'scrub_stream', 'scrubber',
+    deleting  constant text[] := array['cancel_key', 'close_key', 'delete_stream', 'release_claim', 'scrub_stream', 'scrubber',
         'tombstone_stream', 'truncate_stream', 'wake'];
     rights    record;
     called    regprocedure;

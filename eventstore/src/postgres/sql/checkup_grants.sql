@@ -8,6 +8,7 @@ with rights as (
     from pg_class as c, aclexplode(c.relacl) as a
     where c.relnamespace = 'annals'::regnamespace
       and c.relname in ('streams', 'events', 'events_position_seq', 'idempotency_keys', 'idempotency_parts', 'claims',
+                        'claim_releases',
                         'lineage', 'scrubbed', 'deletions', 'migrations')
     union all
     select c.relname, c.relowner, a.grantee, a.privilege_type
