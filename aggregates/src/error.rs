@@ -154,9 +154,6 @@ pub enum Fault {
     /// The decision takes or releases claims and has no event to do it with.
     #[error("decision has claims and no events, nothing was written")]
     ClaimsWithoutEvents,
-    /// The decision takes or releases claims where that cannot be: in commands to several aggregates at once.
-    #[error("claims cannot be taken by commands to several aggregates, nothing was written")]
-    ClaimsTogether,
     /// The log refused the append or could not be reached.
     #[error("events could not be appended, nothing was written")]
     Append(#[source] AppendError),
@@ -167,7 +164,7 @@ impl Fault {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Load(load) => load.is_transient(),
-            Self::Encode { .. } | Self::ClaimsWithoutEvents | Self::ClaimsTogether => false,
+            Self::Encode { .. } | Self::ClaimsWithoutEvents => false,
             Self::Append(append) => append.is_transient(),
         }
     }

@@ -1,8 +1,8 @@
 //! Why commands were not carried out together.
 
-use annals_eventstore::{AppendError, StreamName};
+use annals_eventstore::{AppendError, Claim, InvalidStreamName, StreamName};
 
-use crate::error::Fault;
+use crate::error::{Fault, LoadError};
 
 /// Why none of several commands was carried out.
 ///
@@ -20,6 +20,15 @@ pub enum TogetherError {
         command: usize,
         /// What the domain said.
         refusal: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A claim that one of the decisions takes is held by another stream, which none of the commands has release it;
+    /// nothing was written. To the one who asked this is a no, as a refusal is.
+    #[error("claim {claim} is held by stream {holder}")]
+    Claimed {
+        /// The claim.
+        claim: Claim,
+        /// The stream that holds it.
+        holder: StreamName,
     },
     /// Other writers came first each time, or a stream that was to be checked is not as demanded; nothing was
     /// written. Try again later, or with more attempts.
@@ -52,7 +61,9 @@ impl TogetherError {
     pub fn refusal<R: std::error::Error + 'static>(&self) -> Option<&R> {
         match self {
             Self::Refused { refusal, .. } => refusal.downcast_ref(),
-            Self::Conflict { .. } | Self::OutcomeUnknown { .. } | Self::Fault(_) => None,
+            Self::Claimed { .. } | Self::Conflict { .. } | Self::OutcomeUnknown { .. } | Self::Fault(_) => {
+                None
+            }
         }
     }
 
@@ -61,7 +72,14 @@ impl TogetherError {
         match self {
             Self::Conflict { .. } => true,
             Self::Fault(fault) => fault.is_transient(),
-            Self::Refused { .. } | Self::OutcomeUnknown { .. } => false,
+            Self::Refused { .. } | Self::Claimed { .. } | Self::OutcomeUnknown { .. } => false,
         }
+    }
+}
+
+/// So that adding a command and executing them end in one error.
+impl From<InvalidStreamName> for TogetherError {
+    fn from(invalid: InvalidStreamName) -> Self {
+        Fault::from(LoadError::from(invalid)).into()
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
-use annals_eventstore::{EventStore, NewEvent, PAGE_EVENTS_DEFAULT, StreamName, Version};
+use annals_eventstore::{ClaimChange, EventStore, NewEvent, PAGE_EVENTS_DEFAULT, StreamName, Version};
 
 use crate::aggregate::Aggregate;
 use crate::context::Context;
@@ -19,6 +19,14 @@ pub(super) enum Undecided {
     Fault(Fault),
 }
 
+/// What the commands of one aggregate led to.
+#[derive(Default)]
+pub(super) struct Decided {
+    pub(super) events: Vec<NewEvent>,
+    /// What becomes of claims, each with the place of its command among all commands.
+    pub(super) claims: Vec<(usize, ClaimChange)>,
+}
+
 /// An aggregate, its commands, and what is known of it.
 pub(super) trait Member<S>: Send + Sync {
     fn stream(&self) -> &StreamName;
@@ -28,7 +36,7 @@ pub(super) trait Member<S>: Send + Sync {
         store: &'a S,
     ) -> Pin<Box<dyn Future<Output = Result<(), LoadError>> + Send + 'a>>;
     /// Decides all commands, one after another, and keeps what they led to.
-    fn decide(&mut self, context: &Context) -> Result<Vec<NewEvent>, Undecided>;
+    fn decide(&mut self, context: &Context) -> Result<Decided, Undecided>;
     /// Takes what was decided last into the state: it is stored.
     fn take_in(&mut self);
     fn as_any(&self) -> &dyn Any;
@@ -94,9 +102,9 @@ impl<A: Aggregate, S: EventStore> Member<S> for Typed<A> {
         )
     }
 
-    fn decide(&mut self, context: &Context) -> Result<Vec<NewEvent>, Undecided> {
+    fn decide(&mut self, context: &Context) -> Result<Decided, Undecided> {
         self.decided = self.loaded.clone();
-        let mut encoded = Vec::new();
+        let mut decided = Decided::default();
         for (command, given) in &self.commands {
             let events: Events<A::Event> = match self.decided.state.decide(given.clone(), context) {
                 Ok(events) => events,
@@ -105,16 +113,14 @@ impl<A: Aggregate, S: EventStore> Member<S> for Typed<A> {
                     return Err(Undecided::Refused { stream, command, refusal: Box::new(refusal) });
                 }
             };
-            if !events.claims().is_empty() {
-                return Err(Undecided::Fault(Fault::ClaimsTogether));
-            }
-            encoded.extend(encode(&events, context).map_err(Undecided::Fault)?);
+            decided.events.extend(encode(&events, context).map_err(Undecided::Fault)?);
+            decided.claims.extend(events.claims().iter().map(|change| (*command, change.clone())));
             for event in events {
                 self.decided.state.evolve(&event);
                 self.decided.version = self.decided.version.next();
             }
         }
-        Ok(encoded)
+        Ok(decided)
     }
 
     fn take_in(&mut self) {

@@ -3,6 +3,7 @@
 //! Guarantees
 //! - the events of all commands are stored in one transaction, each behind the state it was decided on;
 //! - a command sees what the commands before it decided for the same aggregate;
+//! - claims are taken and released in the order of the commands, so that one may take what one before it released;
 //! - after a conflict only what is new is read, and all commands are decided again.
 
 mod error;
@@ -12,7 +13,7 @@ use std::fmt;
 
 use annals_eventstore::{
     AppendError, AppendMany, AppendedMany, EventStore, ExpectedVersion, Fingerprint, IdempotencyKey,
-    InvalidStreamName, StreamName,
+    InvalidStreamName, StreamClaim, StreamName,
 };
 
 use crate::aggregate::Aggregate;
@@ -22,7 +23,7 @@ use crate::loaded::Loaded;
 use crate::repository::{EXECUTE_ATTEMPTS_DEFAULT, NotAppended, appended, pause};
 
 pub use error::TogetherError;
-use member::{Member, Undecided, of, of_mut};
+use member::{Decided, Member, Undecided, of, of_mut};
 
 /// Commands to several aggregates, of one type or of many, that are carried out together or not at all.
 ///
@@ -163,8 +164,8 @@ impl<S: EventStore> Together<S> {
                     return Err(TogetherError::OutcomeUnknown { sends, source });
                 }
                 Err(NotAppended::Claimed { claim, holder }) => {
-                    // No claim was asked for.
-                    return Err(Fault::Append(AppendError::Claimed { claim, holder }).into());
+                    // As a refusal: all states were read by this attempt.
+                    return Err(TogetherError::Claimed { claim, holder });
                 }
                 Err(NotAppended::Fault(source)) => return Err(Fault::Append(source).into()),
             }
@@ -186,11 +187,19 @@ impl<S: EventStore> Together<S> {
         for (stream, expected) in &self.checks {
             append = append.check(stream.clone(), *expected);
         }
+        let mut claims = Vec::new();
         for member in &mut self.members {
-            let events = member.decide(context)?;
+            let Decided { events, claims: changes } = member.decide(context)?;
+            let stream = member.stream();
+            claims.extend(changes.into_iter().map(|(command, change)| {
+                let stream = stream.clone();
+                (command, StreamClaim { stream, change })
+            }));
             // Without events of its own a decision still stands on the state it was taken on.
-            append = append.append(member.stream().clone(), member.version(), events);
+            append = append.append(stream.clone(), member.version(), events);
         }
+        claims.sort_by_key(|(command, _)| *command);
+        append.claims = claims.into_iter().map(|(_, claim)| claim).collect();
         Ok(append)
     }
 

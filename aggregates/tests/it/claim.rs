@@ -2,7 +2,8 @@
 
 use annals_aggregates::test_kit::given;
 use annals_aggregates::{
-    Aggregate, CacheOptions, Context, ExecuteError, ExecuteOptions, Executed, Fault, Together, TogetherError,
+    Aggregate, CacheOptions, Context, ExecuteError, ExecuteOptions, Executed, ExecutedTogether, Fault,
+    Together, TogetherError,
 };
 use annals_eventstore::{ClaimChange, EventStore};
 
@@ -51,15 +52,56 @@ async fn a_repeated_command_with_a_claim_is_recognised_by_its_key() {
     assert_eq!(jars.load(&1).await.unwrap(), first);
 }
 
+/// Labels several jars in one transaction.
+async fn label_together(
+    store: &ScriptedStore,
+    labels: impl IntoIterator<Item = (u32, &'static str)>,
+) -> Result<ExecutedTogether<ScriptedStore>, TogetherError> {
+    let mut all = Together::new(store);
+    for (jar, label) in labels {
+        all = all.command::<Jar>(&jar, JarCommand::Label(label))?;
+    }
+    all.with_key("label them").execute(&Context::new()).await
+}
+
 #[tokio::test]
-async fn commands_to_several_aggregates_take_no_claims() {
+async fn several_aggregates_take_and_hand_over_claims_in_one_transaction() {
     let store = ScriptedStore::default();
-    let together = Together::new(&store).command::<Jar>(&1, JarCommand::Label("plums")).unwrap();
+    let holder = async |of: &str| store.claim_holder(&label(of)).await.unwrap();
+    let jar = |id| Some(Jar::stream_name(&id).unwrap());
+    for (id, name) in [(1, "plums"), (2, "pears")] {
+        jars(&store).execute(&id, JarCommand::Label(name), &Context::new()).await.unwrap();
+    }
 
-    let refused = together.execute(&Context::new()).await.expect_err("claims are for one");
+    // Jar 2 takes what jar 1 releases before it, and jar 1 then what jar 2 released.
+    let swapped = [(1, "figs"), (2, "plums"), (1, "pears")];
+    let done = label_together(&store, swapped).await.unwrap();
+    let again = label_together(&store, swapped).await.unwrap();
 
-    assert!(matches!(refused, TogetherError::Fault(Fault::ClaimsTogether)), "{refused:?}");
-    assert_eq!(store.appends(), 0);
+    assert_eq!(done.receipt.streams.len(), 2);
+    assert!(again.receipt.already_applied);
+    assert_eq!((holder("plums").await, holder("pears").await, holder("figs").await), (jar(2), jar(1), None));
+}
+
+#[tokio::test]
+async fn a_claim_of_another_refuses_all_commands_and_names_its_holder() {
+    let store = ScriptedStore::default();
+    jars(&store).execute(&3, JarCommand::Label("plums"), &Context::new()).await.unwrap();
+
+    let of_another = label_together(&store, [(1, "figs"), (2, "plums")]).await.expect_err("jar 3 has it");
+    let of_one_of_them = label_together(&store, [(1, "figs"), (2, "figs")]).await.expect_err("jar 1 took it");
+
+    for (refused, claim, jar) in [(of_another, "plums", 3), (of_one_of_them, "figs", 1)] {
+        assert!(
+            matches!(&refused, TogetherError::Claimed { claim: told, holder }
+                if *told == label(claim) && *holder == Jar::stream_name(&jar).unwrap()),
+            "{refused:?}"
+        );
+        assert!(!refused.is_transient());
+        assert_eq!(refused.to_string(), format!("claim label {claim} is held by stream jar-{jar}"));
+    }
+    assert_eq!(store.all().await.len(), 1);
+    assert_eq!(store.claim_holder(&label("figs")).await.unwrap(), None);
 }
 
 #[test]
