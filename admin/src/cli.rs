@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Output};
 use crate::target::TargetArgs;
-use crate::{db, dev, doctor, events, stream};
+use crate::{claim, db, dev, doctor, events, stream};
 
 /// Looks into an event log and keeps it in order.
 ///
@@ -41,6 +41,9 @@ enum Verb {
     /// Streams: read and write one.
     #[command(subcommand)]
     Stream(stream::Verb),
+    /// Claims: who holds one, and releasing it.
+    #[command(subcommand)]
+    Claim(claim::Verb),
     /// The log of all streams.
     #[command(subcommand)]
     Events(events::Verb),
@@ -89,6 +92,7 @@ async fn verb(cli: Cli) -> Outcome {
         Verb::Dev(verb) => dev::run(verb).await,
         Verb::Db(verb) => db::run(verb, &target).await,
         Verb::Stream(verb) => stream::run(verb, &target).await,
+        Verb::Claim(verb) => claim::run(verb, &target).await,
         Verb::Events(verb) => events::run(verb, &target).await,
         Verb::Doctor(args) => doctor::run(args, &target).await,
         Verb::Completions { shell } => completions(shell),

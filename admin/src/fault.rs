@@ -5,7 +5,9 @@ use annals_eventstore::postgres::{
     ConnectError, ConnectFault, IndexError, InvalidConnectOptions, InvalidSchemaName, MigrateError,
     OpenError, RepairError, RolesError, SchemaFault,
 };
-use annals_eventstore::{AppendError, DeletionError, ExpectedVersion, InvalidPayload, ReadError, ScrubError};
+use annals_eventstore::{
+    AppendError, ClaimReleaseError, DeletionError, ExpectedVersion, InvalidPayload, ReadError, ScrubError,
+};
 
 use crate::exit::{Exit, Failure};
 
@@ -76,6 +78,22 @@ impl From<DeletionError> for Failure {
                 (Exit::TryAgain, "look at the stream, or repeat the command")
             }
             DeletionError::Unavailable(_) => {
+                (Exit::Unavailable, "nothing was changed; try again when the database answers")
+            }
+            _ => return Self::failed(error),
+        };
+        Self::new(exit, error).advise(advice)
+    }
+}
+
+impl From<ClaimReleaseError> for Failure {
+    fn from(error: ClaimReleaseError) -> Self {
+        let (exit, advice) = match &error {
+            ClaimReleaseError::NotHeld(_) => (Exit::NotFound, "nothing was changed"),
+            ClaimReleaseError::HeldByAnother { .. } => (Exit::VersionConflict, "nothing was changed"),
+            ClaimReleaseError::Malformed(_) => (Exit::Usage, "nothing was changed"),
+            ClaimReleaseError::OutcomeUnknown(..) => (Exit::TryAgain, "look with: annals claim show"),
+            ClaimReleaseError::Unavailable(_) => {
                 (Exit::Unavailable, "nothing was changed; try again when the database answers")
             }
             _ => return Self::failed(error),

@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. The exit code tells what happened; see
 //! [`exit::Exit`].
 
+mod claim;
 mod cli;
 mod db;
 mod dev;

@@ -1,6 +1,7 @@
 //! The command line as scripts see it: the built binary, its two outputs and its exit code.
 
 mod append;
+mod claim;
 mod dev;
 mod doctor;
 mod pooler;
