@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 // The code in the README and in the guide compiles and runs.
 #![cfg_attr(doctest, doc = include_str!("../README.md"))]
+#![cfg_attr(doctest, doc = include_str!("../docs/guide/aggregates.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/evolving-events.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/projections.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/command-service.md"))]

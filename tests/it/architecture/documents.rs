@@ -63,6 +63,15 @@ fn every_test_that_the_architecture_names_exists() -> TestResult {
 }
 
 #[test]
+fn the_seat_that_the_guide_shows_is_the_one_its_snippets_use() -> TestResult {
+    let guide = fs::read_to_string(root().join("docs/guide/aggregates.md"))?;
+    let seat = fs::read_to_string(root().join("docs/guide/seat.rs"))?;
+
+    assert!(guide.contains(&format!("```rust\n{seat}```")), "docs/guide/seat.rs is not what the guide shows");
+    Ok(())
+}
+
+#[test]
 fn a_test_that_is_gone_is_told() {
     let page = "held by `it_is_still_there`, `it_is_a_case`* and `it_has_gone_away`; `min_max`";
     let sources = ["async fn it_is_still_there() {}".to_owned(), "fn it_is_a_case<H: Harness>".to_owned()];
