@@ -36,10 +36,7 @@ impl<S: SnapshotStore> Desk<S> {
         let mut all = Together::new(self.books.repository().store());
         for book in books {
             let lend = BookCommand::Lend { reader: reader.to_owned() };
-            all = all
-                .command::<Book>(book, lend)
-                .map_err(annals::aggregates::LoadError::from)
-                .map_err(annals::aggregates::Fault::from)?;
+            all = all.command::<Book>(book, lend)?;
         }
         all.execute(&Context::new().acting_for("desk")).await
     }
