@@ -144,6 +144,9 @@ notices! {
         one_refused_stream_refuses_them_all,
         a_stream_that_is_only_checked_guards_the_others,
     ];
+    a_store_that_forgets_claims_is_noticed: ForgetsClaims by [
+        several_streams_take_and_hand_over_claims_together,
+    ];
     a_store_that_forgets_cancellations_is_noticed: ForgetsCancellations by [
         a_key_is_cancelled_unless_it_was_used,
         an_append_and_the_cancellation_of_its_key_agree,

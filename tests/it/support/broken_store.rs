@@ -60,6 +60,8 @@ pub(crate) enum Fault {
     StoresStreamByStream,
     /// Passes over streams that are only checked.
     ForgetsChecks,
+    /// Stores the events of an append to several streams, and passes over its claims.
+    ForgetsClaims,
     /// Answers that a key is cancelled, and leaves it open.
     ForgetsCancellations,
     /// Takes event ids that it holds already, also where they are required to be unique.
@@ -211,6 +213,7 @@ fn spoilt_many(fault: Fault, mut append: AppendMany) -> AppendMany {
         }
         Fault::ForgetsKeys => append.key = None,
         Fault::ForgetsFingerprints => append.fingerprint = Some(Fingerprint::of("always the same")),
+        Fault::ForgetsClaims => append.claims.clear(),
         Fault::ForgetsChecks => append.streams.retain(|part| !part.events.is_empty()),
         _ => {}
     }
