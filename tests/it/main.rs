@@ -55,6 +55,7 @@ mod sql_api;
 mod sql_projection;
 mod sql_projection_hostile;
 mod sql_projection_measured;
+mod sql_projection_runner;
 mod sql_projection_values;
 mod standby;
 mod statements;

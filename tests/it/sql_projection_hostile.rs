@@ -30,6 +30,8 @@ async fn refused(client: &mut Client, happened: &str) -> Result<String, TestFail
         Ok(projection) => projection,
         Err(error) => return Ok(folder.told(&error)),
     };
+    // Each is a projection of its own.
+    client.batch_execute("drop schema if exists rows cascade").await?;
     projection.set_up(client).await?;
     match SqlHandlers::prepare(client, projection).await {
         Ok(_) => Err(format!("{happened} was taken").into()),

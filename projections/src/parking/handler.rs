@@ -15,10 +15,9 @@ use super::rows::{Park, Rows};
 use crate::told::in_full;
 
 /// Tells the key of an event.
-pub(crate) type KeyOf = fn(&RecordedEvent) -> Cow<'_, str>;
+pub(crate) type KeyOf = Box<dyn Fn(&RecordedEvent) -> Cow<'_, str> + Send + Sync>;
 
 /// Applies what can be applied, and parks the rest.
-#[derive(Debug)]
 pub(crate) struct Parking<H> {
     pub(super) inner: H,
     pub(super) key: KeyOf,

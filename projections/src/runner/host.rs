@@ -9,11 +9,12 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::error::RunnerError;
 use crate::hosted::{Hosted, selector};
 use crate::parking::{Parking, Rows};
 use crate::projection::Projection;
 use crate::statements::Statements;
-use crate::tables::{TablesError, create_tables};
+use crate::tables::create_tables;
 
 /// The loop of a slot, once it is told when to stop.
 pub(super) type SlotRun =
@@ -25,8 +26,8 @@ pub(super) trait Host: Send + Sync {
     /// The slots it is to be registered with.
     fn partitions(&self) -> u16;
     /// The schema it owns, if any.
-    fn schema(&self) -> Option<&'static str>;
-    fn create_tables<'a>(&'a self, read_models: &'a Pool) -> BoxFuture<'a, Result<(), TablesError>>;
+    fn schema(&self) -> Option<&str>;
+    fn create_tables<'a>(&'a self, read_models: &'a Pool) -> BoxFuture<'a, Result<(), RunnerError>>;
     /// Makes a slot, of so many in all.
     fn slot(
         &self,
@@ -58,12 +59,12 @@ impl<P: Projection, F: Fn() -> P + Send + Sync> Host for HostOf<F> {
         P::PARTITIONS.max(1)
     }
 
-    fn schema(&self) -> Option<&'static str> {
+    fn schema(&self) -> Option<&str> {
         P::SCHEMA
     }
 
-    fn create_tables<'a>(&'a self, read_models: &'a Pool) -> BoxFuture<'a, Result<(), TablesError>> {
-        Box::pin(create_tables::<P>(read_models))
+    fn create_tables<'a>(&'a self, read_models: &'a Pool) -> BoxFuture<'a, Result<(), RunnerError>> {
+        Box::pin(async { Ok(create_tables::<P>(read_models).await?) })
     }
 
     fn slot(
@@ -80,7 +81,7 @@ impl<P: Projection, F: Fn() -> P + Send + Sync> Host for HostOf<F> {
             consumer: claimed.consumer().clone(),
             partition: claimed.partition(),
         };
-        let handler = Parking::new(handler, P::key, P::on_poison(), store.clone(), rows);
+        let handler = Parking::new(handler, Box::new(P::key), P::on_poison(), store.clone(), rows);
         let slot = Slot::new(store, read_models, claimed, handler, wants);
         let slot = slot.filtered(P::filter()).with_errands(of.errands);
         Box::new(move |stop| Box::pin(slot.run(stop)))

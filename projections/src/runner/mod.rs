@@ -14,8 +14,10 @@
 
 mod coordinate;
 mod ear;
+mod error;
 mod heart;
 mod host;
+mod host_sql;
 mod members;
 mod options;
 mod run;
@@ -23,7 +25,8 @@ mod running;
 mod share;
 mod slots;
 
+pub use error::RunnerError;
 pub use members::{LiveRunner, discover};
 pub use options::RunnerOptions;
-pub use run::{Runner, RunnerError};
+pub use run::Runner;
 pub use running::RunningRunner;

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use annals_eventstore::postgres::{
-    CheckpointError, ConnectError, ConnectOptions, Leases, MigrateError, PoolOptions, connect, pool,
-    require_read_models,
-};
+use annals_eventstore::postgres::{ConnectOptions, Leases, PoolOptions, connect, pool, require_read_models};
 use annals_eventstore::{PostgresStore, RunnerId};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -15,14 +12,16 @@ use tracing::{Instrument, info, info_span};
 
 use super::coordinate::Coordinator;
 use super::ear::listen;
+use super::error::RunnerError;
 use super::heart::{Heart, Renewed};
 use super::host::{Host, HostOf};
+use super::host_sql::HostSql;
 use super::members::{Members, Membership};
 use super::options::RunnerOptions;
 use super::running::RunningRunner;
 use super::slots::Slots;
 use crate::projection::Projection;
-use crate::tables::TablesError;
+use crate::sql_projection::{SqlHandlers, SqlProjection};
 
 /// Connections for leases: one renews, one looks around.
 const LEASE_CONNECTIONS: usize = 2;
@@ -55,25 +54,6 @@ pub struct Runner {
     hosts: Vec<Box<dyn Host>>,
 }
 
-/// Why a runner did not begin to work. No event was applied.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunnerError {
-    /// The database of the read models is not set up: run `annals db migrate`, or
-    /// [`migrate_read_models`](annals_eventstore::postgres::migrate_read_models) where the log is in another one.
-    #[error("database of the read models is not set up")]
-    Schema(#[from] MigrateError),
-    /// The database of the read models cannot be reached.
-    #[error("database of the read models cannot be reached")]
-    Connect(#[from] ConnectError),
-    /// The tables of a projection could not be created.
-    #[error(transparent)]
-    Tables(#[from] TablesError),
-    /// The runner or a projection could not be registered.
-    #[error("runner could not be registered")]
-    Register(#[from] CheckpointError),
-}
-
 impl Runner {
     /// Makes a runner that keeps read models in the log's own database.
     pub fn new(store: &PostgresStore) -> Self {
@@ -98,6 +78,13 @@ impl Runner {
     #[must_use]
     pub fn host<P: Projection>(mut self, make: impl Fn() -> P + Send + Sync + 'static) -> Self {
         self.hosts.push(Box::new(HostOf(make)));
+        self
+    }
+
+    /// Hosts a projection that is written in SQL alone.
+    #[must_use]
+    pub fn host_sql(mut self, projection: SqlProjection) -> Self {
+        self.hosts.push(Box::new(HostSql(SqlHandlers::unseen(projection))));
         self
     }
 

@@ -54,6 +54,29 @@ pub enum FaultReason {
     /// A file that `projection.toml` does not name.
     #[error("no event type leads here: name it in projection.toml, or remove it")]
     Undeclared,
+    /// The files were edited, and are still the same version.
+    #[error(
+        "the tables in schema {schema} were filled by version {version} of these files before they were edited: give \
+         it a higher version and another schema"
+    )]
+    Edited {
+        /// The schema.
+        schema: SchemaName,
+        /// The version.
+        version: i32,
+    },
+    /// The schema is that of another projection, or of another version.
+    #[error(
+        "the tables in schema {schema} were filled by {name} version {version}: every version has a schema of its own"
+    )]
+    FilledByOther {
+        /// The schema.
+        schema: SchemaName,
+        /// Who filled it.
+        name: String,
+        /// Its version.
+        version: String,
+    },
     /// A statement that the server does not take.
     #[error("the server refuses it: {message}")]
     Server {

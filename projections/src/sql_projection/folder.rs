@@ -166,7 +166,8 @@ impl Loader<'_> {
             (event_type.as_str(), statement.is_set_based(), cut(&file.text).unwrap_or_default())
         });
         let fingerprint = FolderFingerprint::of(&manifest, &cut(&setup.text).ok()?, handlers);
-        Some(SqlProjection { manifest, setup, files, by_type, fingerprint })
+        let manifest_file = self.path(MANIFEST);
+        Some(SqlProjection { manifest, manifest_file, setup, files, by_type, fingerprint })
     }
 }
 

@@ -10,6 +10,7 @@ mod folder;
 mod json_field;
 mod manifest;
 mod manifest_value;
+mod mark;
 mod number;
 mod parameter;
 mod parameter_value;

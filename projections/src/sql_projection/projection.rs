@@ -24,6 +24,8 @@ use super::statement::Statement;
 #[derive(Debug, Clone)]
 pub struct SqlProjection {
     pub(super) manifest: Manifest,
+    /// The path of `projection.toml`, as it is shown.
+    pub(super) manifest_file: String,
     pub(super) setup: SqlFile,
     pub(super) files: Vec<HandlerFile>,
     /// Which of the files an event type has.
@@ -85,6 +87,10 @@ impl SqlProjection {
     /// Returns what shows an edit of the folder under the same version.
     pub fn fingerprint(&self) -> FolderFingerprint {
         self.fingerprint
+    }
+
+    pub(super) fn manifest_file(&self) -> &str {
+        &self.manifest_file
     }
 
     pub(super) fn setup_file(&self) -> &SqlFile {

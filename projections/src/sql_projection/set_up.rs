@@ -3,6 +3,7 @@
 use tokio_postgres::Client;
 
 use super::fault::{Fault, FaultReason, FolderError};
+use super::mark::{leave, stranger};
 use super::place::Place;
 use super::prepare::{PrepareError, fault, refusal};
 use super::projection::SqlProjection;
@@ -10,18 +11,22 @@ use super::session::{outside, outside_before, search_path};
 
 impl SqlProjection {
     /// Creates the schema, and the tables in it by `setup.sql`, which may run again and again. One process at a time
-    /// does so, in one transaction.
+    /// does so, in one transaction. The schema is marked with the files' fingerprint, in its comment.
     ///
     /// # Errors
     ///
-    /// [`PrepareError`] where the server does not take it, or where it changes what is not in the schema. Nothing was
-    /// changed then.
+    /// [`PrepareError`] where the server does not take it, where it changes what is not in the schema, and where the
+    /// tables were filled by other files: another version, or the same before an edit. Nothing was changed then.
     pub async fn set_up(&self, client: &mut Client) -> Result<(), PrepareError> {
         let (schema, file) = (self.schema(), self.setup_file());
         let transaction = client.transaction().await?;
         let lock = "select pg_catalog.pg_advisory_xact_lock(1634627169, pg_catalog.hashtext($1))";
         transaction.query(lock, &[&format!("projection {}", self.name())]).await?;
         let own = format!("create schema if not exists \"{schema}\"; {}", search_path(schema));
+        if let Some(reason) = stranger(&transaction, self).await? {
+            let place = Place::top(self.manifest_file());
+            return Err(FolderError(vec![Fault { place, reason }]).into());
+        }
         let before = outside_before(&transaction, schema).await?;
         transaction.batch_execute(&own).await?;
 
@@ -36,6 +41,7 @@ impl SqlProjection {
             let reason = FaultReason::Outside { relations, schema: schema.clone() };
             return Err(FolderError(vec![Fault { place: Place::top(&file.path), reason }]).into());
         }
+        leave(&transaction, self).await?;
         Ok(transaction.commit().await?)
     }
 }

@@ -41,8 +41,19 @@ impl SqlHandlers {
     /// [`PrepareError`] with every statement that the server does not take or that names a table outside of the
     /// projection's schema.
     pub async fn prepare(client: &mut Client, projection: SqlProjection) -> Result<Self, PrepareError> {
-        prepare(client, &projection).await?;
-        Ok(Self { projection, statement_timeout: STATEMENT_TIMEOUT_DEFAULT })
+        let handlers = Self::unseen(projection);
+        handlers.show(client).await?;
+        Ok(handlers)
+    }
+
+    /// Takes statements that the server is still to be shown.
+    pub(crate) fn unseen(projection: SqlProjection) -> Self {
+        Self { projection, statement_timeout: STATEMENT_TIMEOUT_DEFAULT }
+    }
+
+    /// Shows them to the server.
+    pub(crate) async fn show(&self, client: &mut Client) -> Result<(), PrepareError> {
+        prepare(client, &self.projection).await
     }
 
     /// Sets how long the server carries one statement out before it ends it; to wait for a lock, a statement has half

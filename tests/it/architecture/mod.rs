@@ -107,7 +107,10 @@ const SQL_PROJECTION: &[(&str, &[&str])] = &[
     ("statements", &["rewrite", "rules", "set_based", "statement"]),
     ("folders", &["event_key", "fault", "fingerprint", "folder", "manifest", "manifest_value", "projection"]),
     ("values", &["events_relation", "parameter_value", "value", "value_error"]),
-    ("those who need a server", &["apply", "apply_error", "prepare", "session", "set_up", "sql_handlers"]),
+    (
+        "those who need a server",
+        &["apply", "apply_error", "mark", "prepare", "session", "set_up", "sql_handlers"],
+    ),
 ];
 
 /// The modules of projections, from the bottom: what cannot be applied, what a projection is, who runs it, and who looks

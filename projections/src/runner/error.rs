@@ -1,0 +1,28 @@
+//! Why a runner did not begin to work.
+
+use annals_eventstore::postgres::{CheckpointError, ConnectError, MigrateError};
+
+use crate::sql_projection::PrepareError;
+use crate::tables::TablesError;
+
+/// Why a runner did not begin to work. No event was applied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunnerError {
+    /// The database of the read models is not set up: run `annals db migrate`, or
+    /// [`migrate_read_models`](annals_eventstore::postgres::migrate_read_models) where the log is in another one.
+    #[error("database of the read models is not set up")]
+    Schema(#[from] MigrateError),
+    /// The database of the read models cannot be reached.
+    #[error("database of the read models cannot be reached")]
+    Connect(#[from] ConnectError),
+    /// The tables of a projection could not be created.
+    #[error(transparent)]
+    Tables(#[from] TablesError),
+    /// A projection in SQL is wrong; everything that is wrong with it is told.
+    #[error(transparent)]
+    Sql(#[from] PrepareError),
+    /// The runner or a projection could not be registered.
+    #[error("runner could not be registered")]
+    Register(#[from] CheckpointError),
+}
