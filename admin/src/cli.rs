@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Output};
 use crate::target::TargetArgs;
-use crate::{claim, db, dev, doctor, events, stream};
+use crate::{claim, db, dev, doctor, events, projection, stream};
 
 /// Looks into an event log and keeps it in order.
 ///
@@ -47,6 +47,9 @@ enum Verb {
     /// The log of all streams.
     #[command(subcommand)]
     Events(events::Verb),
+    /// Projections: who works on them, what is parked, and what an operator does.
+    #[command(subcommand)]
+    Projection(projection::Verb),
     /// Looks whether server, settings, schema, roles and open transactions are as the log needs them; exit code 5 when
     /// one is not. Changes nothing.
     Doctor(doctor::DoctorArgs),
@@ -94,6 +97,7 @@ async fn verb(cli: Cli) -> Outcome {
         Verb::Stream(verb) => stream::run(verb, &target).await,
         Verb::Claim(verb) => claim::run(verb, &target).await,
         Verb::Events(verb) => events::run(verb, &target).await,
+        Verb::Projection(verb) => projection::run(verb, &target).await,
         Verb::Doctor(args) => doctor::run(args, &target).await,
         Verb::Completions { shell } => completions(shell),
     }

@@ -8,6 +8,7 @@ use annals_eventstore::postgres::{
 use annals_eventstore::{
     AppendError, ClaimReleaseError, DeletionError, ExpectedVersion, InvalidPayload, ReadError, ScrubError,
 };
+use annals_projections::OperateError;
 
 use crate::exit::{Exit, Failure};
 
@@ -178,6 +179,19 @@ impl From<RepairError> for Failure {
             RepairError::Schema(error) => error.into(),
             other => Self::failed(other),
         }
+    }
+}
+
+impl From<OperateError> for Failure {
+    fn from(error: OperateError) -> Self {
+        let exit = match &error {
+            OperateError::UnknownProjection(_) | OperateError::NothingParked(_) => Exit::NotFound,
+            OperateError::NoReason | OperateError::NoOwnSchema(_) => Exit::Usage,
+            OperateError::Unserved => Exit::TryAgain,
+            OperateError::Unavailable(_) => Exit::Unavailable,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error)
     }
 }
 

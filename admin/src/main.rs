@@ -14,6 +14,7 @@ mod fault;
 mod filter;
 mod index;
 mod output;
+mod projection;
 mod repair;
 mod roles;
 mod stream;

@@ -5,6 +5,7 @@ mod claim;
 mod dev;
 mod doctor;
 mod pooler;
+mod projection;
 mod refusals;
 mod repair;
 mod retention;

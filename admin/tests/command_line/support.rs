@@ -16,9 +16,10 @@ use tokio_postgres::Client;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Variables that would tell the binary something else than the test does.
-const UNSET: [&str; 8] = [
+const UNSET: [&str; 9] = [
     "ANNALS_LOG",
     "ANNALS_POOLER",
+    "ANNALS_READ_MODELS_URL",
     "ANNALS_SCHEMA",
     "DATABASE_DIRECT_URL",
     "DATABASE_URL",

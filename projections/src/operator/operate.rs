@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_eventstore::postgres::{Consumer, Statement};
+use annals_eventstore::postgres::{CheckpointError, Consumer, Leases, SlotStatus, Statement};
 use annals_eventstore::{EventStore, GlobalPosition, LogQuery, PostgresStore, ReadError};
 use deadpool_postgres::{Pool, PoolError};
 use tokio::time::{Instant, sleep};
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::parked::{ParkedEvent, parked};
 use super::status::{ProjectionStatus, status};
+use crate::runner::{LiveRunner, discover};
 use crate::statements::Statements;
 
 /// How often it is looked whether a request was served.
@@ -54,6 +55,9 @@ pub enum OperateError {
     /// The log could not be read. Nothing was changed.
     #[error("log cannot be read")]
     Log(#[from] ReadError),
+    /// The leases could not be read.
+    #[error(transparent)]
+    Leases(#[from] CheckpointError),
     /// No connection could be had.
     #[error("no connection to the read models")]
     Unavailable(#[from] PoolError),
@@ -78,6 +82,24 @@ impl Operator {
         let client = self.read_models.get().await?;
         let rows = self.statements.list_projections.query(&**client, &[]).await?;
         Ok(rows.iter().map(status).collect::<Result<_, _>>()?)
+    }
+
+    /// Lists the slots of a projection; none when it was never registered.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the database.
+    pub async fn slots(&self, projection: &Consumer) -> Result<Vec<SlotStatus>, OperateError> {
+        Ok(Leases::of(&self.store, self.read_models.clone()).list(projection).await?)
+    }
+
+    /// Lists the runners that host a projection and are alive.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the database.
+    pub async fn runners(&self, projection: &Consumer) -> Result<Vec<LiveRunner>, OperateError> {
+        Ok(discover(&self.store, &self.read_models, projection).await?)
     }
 
     /// Lists parked events, each key's in the order in which they are to be applied.
