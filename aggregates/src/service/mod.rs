@@ -20,7 +20,7 @@
 //! Guarantees
 //! - an error says whether anything can have been written, and what to do: [`CommandError`];
 //! - a command that was accepted has one effect, however often it is sent under its id;
-//! - `poll_ready` passes pressure on, where the options say so.
+//! - `poll_ready` passes pressure on, where the options say so, and takes nothing: only a call has a place.
 //!
 //! Leaves to others: sending again, which is the caller's, who has the command id; limits per aggregate (`handle`).
 

@@ -17,9 +17,10 @@ pub enum WhenFull {
     /// It is turned away at once: the service is always ready.
     #[default]
     Shed,
-    /// Its caller waits until the service is ready (`poll_ready`), and passes the pressure on. That wait has no end of
-    /// its own: the service's deadline counts from the call. A command with a deadline of its own
-    /// ([`super::Command::by`]) that passed meanwhile does not begin.
+    /// Its caller waits until the service is ready (`poll_ready`), and passes the pressure on; of several that find one
+    /// place free, all but the first wait in their calls. That wait has no end of its own: the service's deadline counts
+    /// from when there was a place. A command with a deadline of its own ([`super::Command::by`]) that passed meanwhile
+    /// does not begin.
     Wait,
 }
 

@@ -1,7 +1,6 @@
 //! The services around a command, in their one order.
 
 use tower::Layer;
-use tower::limit::ConcurrencyLimit;
 use tower::util::{BoxCloneSyncService, MapErr};
 
 use super::breaker::BreakerLayer;
@@ -12,7 +11,7 @@ use super::drain::DrainLayer;
 use super::error::CommandError;
 use super::idempotency::IdempotencyLayer;
 use super::meter::MeterLayer;
-use super::options::{CommandServiceOptions, WhenFull};
+use super::options::CommandServiceOptions;
 use super::shed::ShedLayer;
 use super::trace::TraceLayer;
 use crate::aggregate::Aggregate;
@@ -34,10 +33,11 @@ pub(super) fn stack<A: Aggregate, C: CarriesOut<A>>(
         Some(breaker) => BoxCloneSyncService::new(BreakerLayer::new(A::CATEGORY, breaker).layer(timed)),
         None => BoxCloneSyncService::new(timed),
     };
-    let limited: Boxed<A> = match (options.concurrent_commands, options.when_full) {
-        (Some(limit), WhenFull::Shed) => BoxCloneSyncService::new(ShedLayer::new(limit).layer(guarded)),
-        (Some(limit), WhenFull::Wait) => BoxCloneSyncService::new(ConcurrencyLimit::new(guarded, limit)),
-        (None, _) => guarded,
+    let limited: Boxed<A> = match options.concurrent_commands {
+        Some(limit) => {
+            BoxCloneSyncService::new(ShedLayer::new(limit).when_full(options.when_full).layer(guarded))
+        }
+        None => guarded,
     };
     BoxCloneSyncService::new(TraceLayer.layer(MeterLayer.layer(drain.layer(limited))))
 }

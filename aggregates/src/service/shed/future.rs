@@ -1,52 +1,74 @@
 //! An answer, or that there was no place.
 
-use std::error::Error;
+use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use tower::BoxError;
 
 use super::error::ShedError;
+use super::places::Place;
 
 pin_project! {
-    /// What came of a request, or that there was no place for it.
-    #[derive(Debug)]
+    /// What came of a command, or that there was no place for it.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ShedFuture<F, E> {
+    pub struct ShedFuture<F, T, E> {
         #[pin]
-        inner: F,
-        limit: usize,
-        error: PhantomData<fn() -> E>,
+        way: Way<F, T, E>,
     }
 }
 
-impl<F, E> ShedFuture<F, E> {
-    pub(super) fn new(inner: F, limit: usize) -> Self {
-        Self { inner, limit, error: PhantomData }
+pin_project! {
+    #[project = WayProjection]
+    #[project_replace = WayReplaced]
+    enum Way<F, T, E> {
+        LetIn { #[pin] inner: F, place: Place },
+        Waits { inner: Pin<Box<dyn Future<Output = Result<T, E>> + Send>> },
+        Refused { limit: usize },
+        Over,
     }
 }
 
-impl<F, T, E> Future for ShedFuture<F, E>
+impl<F, T, E> ShedFuture<F, T, E> {
+    pub(super) fn let_in(inner: F, place: Place) -> Self {
+        Self { way: Way::LetIn { inner, place } }
+    }
+
+    pub(super) fn waits(inner: impl Future<Output = Result<T, E>> + Send + 'static) -> Self {
+        Self { way: Way::Waits { inner: Box::pin(inner) } }
+    }
+
+    pub(super) fn refused(limit: usize) -> Self {
+        Self { way: Way::Refused { limit } }
+    }
+}
+
+impl<F, T, E> Future for ShedFuture<F, T, E>
 where
-    F: Future<Output = Result<T, BoxError>>,
-    E: From<ShedError> + Error + Send + Sync + 'static,
+    F: Future<Output = Result<T, E>>,
+    E: From<ShedError>,
 {
     type Output = Result<T, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let limit = *this.limit;
-        this.inner.poll(context).map_err(|error| typed(error, limit))
+        let mut way = self.project().way;
+        let polled = match way.as_mut().project() {
+            WayProjection::LetIn { inner, .. } => inner.poll(context),
+            WayProjection::Waits { inner } => inner.as_mut().poll(context),
+            WayProjection::Refused { limit } => Poll::Ready(Err(ShedError { limit: *limit }.into())),
+            WayProjection::Over => panic!("polled after its answer"),
+        };
+        if polled.is_ready() {
+            // The place is free from now on, whoever keeps this.
+            way.project_replace(Way::Over);
+        }
+        polled
     }
 }
 
-/// Returns the service's own error out of its box; what else is in there says that there was no place.
-pub(super) fn typed<E>(error: BoxError, limit: usize) -> E
-where
-    E: From<ShedError> + Error + Send + Sync + 'static,
-{
-    error.downcast::<E>().map_or_else(|_overloaded| ShedError { limit }.into(), |own| *own)
+impl<F, T, E> fmt::Debug for ShedFuture<F, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShedFuture").finish_non_exhaustive()
+    }
 }

@@ -1,36 +1,56 @@
-//! Turning away what finds no place.
+//! Taking places.
 
-use std::error::Error;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use tower::Service;
-use tower::limit::ConcurrencyLimit;
-use tower::load_shed::LoadShed;
+use tower::{Service, ServiceExt};
 
 use super::error::ShedError;
-use super::future::{ShedFuture, typed};
+use super::future::ShedFuture;
+use super::places::Places;
+use crate::service::options::WhenFull;
 
-/// A service that is always ready, and turns away what comes while all places are taken.
+/// A service with so many places. A call that finds none is turned away, or waits until it has one.
+///
+/// Where calls are turned away it is ready as soon as the service below; where they wait, once a place is free as well.
+/// If another call takes that one, the call waits for the next.
 #[derive(Debug, Clone)]
 pub struct Shed<S> {
-    pub(super) inner: LoadShed<ConcurrencyLimit<S>>,
-    pub(super) limit: usize,
+    pub(super) inner: S,
+    pub(super) places: Arc<Places>,
+    pub(super) when_full: WhenFull,
 }
 
 impl<S, Request> Service<Request> for Shed<S>
 where
-    S: Service<Request>,
-    S::Error: From<ShedError> + Error + Send + Sync + 'static,
+    S: Service<Request> + Clone + Send + 'static,
+    S::Error: From<ShedError>,
+    S::Future: Send,
+    Request: Send + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ShedFuture<<LoadShed<ConcurrencyLimit<S>> as Service<Request>>::Future, S::Error>;
+    type Future = ShedFuture<S::Future, S::Response, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context).map_err(|error| typed(error, self.limit))
+        if self.when_full == WhenFull::Wait {
+            ready!(self.places.poll_free(context));
+        }
+        self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        ShedFuture::new(self.inner.call(request), self.limit)
+        if let Some(place) = self.places.take() {
+            return ShedFuture::let_in(self.inner.call(request), place);
+        }
+        if self.when_full == WhenFull::Shed {
+            return ShedFuture::refused(self.places.limit());
+        }
+        let (turn, inner) = (self.places.wait(), self.inner.clone());
+        ShedFuture::waits(async move {
+            // Held until the answer is there.
+            let _place = turn.await;
+            inner.oneshot(request).await
+        })
     }
 }

@@ -3,10 +3,11 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use annals_aggregates::service::{CommandError, CommandServiceOptions, ShedError, WhenFull};
+use annals_aggregates::service::{CommandError, CommandService, CommandServiceOptions, ShedError, WhenFull};
 use tower::Service;
 
 use super::stub::{Does, Stub, command, nothing_to_do, sent};
+use crate::jar::Jar;
 
 fn limited(limit: usize, when_full: WhenFull) -> CommandServiceOptions {
     CommandServiceOptions { concurrent_commands: Some(limit), when_full, ..CommandServiceOptions::default() }
@@ -60,4 +61,74 @@ async fn where_callers_wait_the_service_is_not_ready_until_there_is_a_place() {
     poll_fn(|context| service.poll_ready(context)).await.expect("there is a place");
     service.call(command()).await.expect("it is taken");
     assert_eq!(stub.calls(), 2);
+}
+
+/// Whether it is ready at this moment.
+async fn is_ready(service: &mut CommandService<Jar>) -> bool {
+    poll_fn(|context| Poll::Ready(service.poll_ready(context).is_ready())).await
+}
+
+#[tokio::test]
+async fn a_clone_that_was_turned_away_and_is_idle_takes_no_place_from_others() {
+    for when_full in [WhenFull::Shed, WhenFull::Wait] {
+        let stub = Stub::with([Does::Waits(nothing_to_do())]);
+        let mut a = stub.service(limited(1, when_full));
+        let mut b = a.clone();
+        assert!(is_ready(&mut a).await);
+        let under_way = tokio::spawn(a.call(command()));
+        stub.until_waiting(1).await;
+
+        if is_ready(&mut b).await {
+            let shed = b.call(command()).await;
+            assert!(matches!(shed, Err(CommandError::Shed(_))), "{shed:?}");
+            let _ready_to_turn_away = is_ready(&mut b).await;
+        }
+        stub.let_go(1);
+        under_way.await.unwrap().expect("it had a place");
+
+        assert!(is_ready(&mut a).await, "{when_full:?}: nothing is under way");
+        a.call(command()).await.expect("nothing is under way");
+        drop(b);
+    }
+}
+
+#[tokio::test]
+async fn a_readiness_that_is_not_used_takes_no_place_from_others() {
+    let stub = Stub::with([]);
+    let mut a = stub.service(limited(1, WhenFull::Wait));
+    let mut idle = a.clone();
+    assert!(is_ready(&mut idle).await);
+
+    assert!(is_ready(&mut a).await, "nothing is under way");
+    a.call(command()).await.expect("nothing is under way");
+    drop(idle);
+}
+
+#[tokio::test]
+async fn of_two_that_are_ready_for_one_place_the_second_waits_for_its_turn() {
+    let stub = Stub::with([Does::Waits(nothing_to_do())]);
+    let mut a = stub.service(limited(1, WhenFull::Wait));
+    let mut b = a.clone();
+    assert!(is_ready(&mut a).await && is_ready(&mut b).await);
+
+    let (first, second) = (tokio::spawn(a.call(command())), tokio::spawn(b.call(command())));
+    stub.until_waiting(1).await;
+    assert_eq!(stub.calls(), 1);
+    stub.let_go(1);
+
+    first.await.unwrap().expect("it had a place");
+    second.await.unwrap().expect("it had the place afterwards");
+}
+
+#[tokio::test]
+async fn a_thousand_callers_pass_through_one_place_and_none_is_left_asleep() {
+    let stub = Stub::with([]);
+    let service = stub.service(limited(1, WhenFull::Wait));
+    let callers: Vec<_> = (0..1000).map(|_| sent(&service)).collect();
+
+    for one in callers {
+        one.await.unwrap().expect("it had its turn");
+    }
+
+    assert_eq!(stub.calls(), 1000);
 }
