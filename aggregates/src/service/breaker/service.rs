@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tower::Service;
-use tower_resilience_circuitbreaker::{CircuitBreaker, CircuitBreakerError};
+use tower_resilience_circuitbreaker::CircuitBreaker;
 
 use super::error::{BreakerError, TellsEvidence};
 use super::future::BreakerFuture;
 use super::judged::{Aside, Judged, NotReached};
 use super::watch::Watch;
 
-/// A service behind a circuit breaker. An open breaker is ready: it turns away at once.
+/// A service behind a circuit breaker. It is ready as soon as the service below; an open breaker turns away in
+/// the call.
 #[derive(Clone)]
 pub struct Breaker<S> {
     pub(super) inner: CircuitBreaker<Judged<S>, NotReached>,
@@ -31,12 +32,10 @@ where
     type Future = BreakerFuture<S::Response, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        // The service below alone: the library's own readiness looks at its state under a lock, and where another
+        // holds that it is not ready for a moment. The call waits for the lock, and decides.
         // Named, since it serves requests of more than one type.
-        let ready = Service::<(Request, Aside<S::Response, S::Error>)>::poll_ready(&mut self.inner, context);
-        ready.map_err(|error| match error {
-            CircuitBreakerError::OpenCircuit => BreakerError { retry_after: self.watch.retry_after() }.into(),
-            CircuitBreakerError::Inner(error) => error,
-        })
+        Service::<(Request, Aside<S::Response, S::Error>)>::poll_ready(self.inner.get_mut(), context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {

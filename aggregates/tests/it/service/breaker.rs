@@ -3,12 +3,15 @@
 //! The breaker goes by the system's clock, which no test can turn: its times are short or long here, and which state it
 //! came into is read off its metric.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use annals_aggregates::service::{
     BreakerError, BreakerOptions, CommandError, CommandService, CommandServiceOptions,
 };
 use metrics_util::debugging::DebuggingRecorder;
+use tower::Service;
 
 use super::recorded::Recorded;
 use super::stub::{
@@ -209,4 +212,26 @@ async fn a_command_from_before_the_last_change_does_not_change_it_again() {
 
     assert!(matches!(late, Err(CommandError::Handle(_))), "it has its answer nonetheless: {late:?}");
     assert_eq!(changes(&mut Recorded::by(&recorder)), [1.0, 1.0, 1.0], "it is closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_open_breaker_is_always_ready_and_nobody_is_told_anything_else() {
+    let stub = Stub::with(answers(unreachable, 1));
+    let service = stub.service(breaking(1, LONG, 1));
+    service.execute(command()).await.expect_err("the log is not reached");
+
+    let callers = (0..8).map(|_| {
+        let mut service = service.clone();
+        tokio::spawn(async move {
+            for _ in 0..500 {
+                let is_ready = poll_fn(|context| Poll::Ready(service.poll_ready(context).is_ready())).await;
+                assert!(is_ready, "there are places enough");
+                open(service.call(command()).await);
+            }
+        })
+    });
+
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("the breaker turned everybody away");
+    }
 }
