@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::claim::Claim;
+use crate::connection_fault::is_connection_fault;
 use crate::event::NewEvent;
 use crate::event_id::EventId;
 use crate::idempotency::{Fingerprint, IdempotencyKey};
@@ -235,5 +236,16 @@ impl AppendError {
     /// True where the same append may succeed later, unchanged.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Serialization(..) | Self::Unavailable(_) | Self::OutcomeUnknown(..))
+    }
+
+    /// True where the storage was not reached: the connection could not be had or broke, or the server takes none. An
+    /// append that is [`AppendError::Unavailable`] because the server made it wait too long, takes no writes or lacks
+    /// a right is not among them: the server answered.
+    pub fn is_connection_fault(&self) -> bool {
+        match self {
+            Self::OutcomeUnknown(..) => true,
+            Self::Unavailable(cause) => is_connection_fault(&**cause),
+            _ => false,
+        }
     }
 }

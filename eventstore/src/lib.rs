@@ -17,6 +17,7 @@ mod claim;
 mod claim_registry;
 mod claim_release;
 mod codec;
+mod connection_fault;
 mod consumer;
 mod cursor;
 mod decisions;

@@ -1,6 +1,7 @@
 //! Reading: what to ask a stream and the log for, and what comes back.
 
 use crate::append::StorageError;
+use crate::connection_fault::is_connection_fault;
 use crate::cursor::Cursor;
 use crate::event::RecordedEvent;
 use crate::event_id::EventId;
@@ -284,6 +285,11 @@ impl ReadError {
     /// True where the same read may succeed later, unchanged.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// True where the storage was not reached: the connection could not be had or broke, or the server takes none.
+    pub fn is_connection_fault(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) if is_connection_fault(&**cause))
     }
 }
 

@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::time::Duration;
 
-use annals_eventstore::{AppendError, ReadError};
-
 use super::breaker::{BreakerError, Evidence, TellsEvidence};
 use super::deadline::DeadlineError;
 use super::drain::DrainError;
@@ -139,12 +137,13 @@ impl<R> TellsEvidence for CommandError<R> {
 
 fn evidence_of<R>(error: &ExecuteError<R>) -> Evidence {
     match error {
-        ExecuteError::OutcomeUnknown { .. }
-        | ExecuteError::Fault(
-            Fault::Load(LoadError::Read(ReadError::Unavailable(_)))
-            | Fault::Append(AppendError::Unavailable(_) | AppendError::OutcomeUnknown(..)),
-        ) => Evidence::NotReached,
+        ExecuteError::OutcomeUnknown { .. } => Evidence::NotReached,
+        ExecuteError::Fault(Fault::Load(LoadError::Read(error))) if error.is_connection_fault() => {
+            Evidence::NotReached
+        }
+        ExecuteError::Fault(Fault::Append(error)) if error.is_connection_fault() => Evidence::NotReached,
         ExecuteError::Fault(Fault::Load(LoadError::StreamName(_))) => Evidence::None,
+        // Also a server that made the command wait too long, takes no writes or lacks a right.
         ExecuteError::Refused(_)
         | ExecuteError::Claimed { .. }
         | ExecuteError::Conflict { .. }

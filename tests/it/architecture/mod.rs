@@ -49,6 +49,7 @@ const EVENTSTORE: &[(&str, &[&str])] = &[
             "claim",
             "claim_release",
             "codec",
+            "connection_fault",
             "cursor",
             "decisions",
             "decoded",

@@ -94,3 +94,30 @@ async fn a_log_out_of_reach_opens_it_and_one_probe_closes_it_when_the_log_is_bac
     assert_eq!(events(&db, 0).await?, 1, "what was not answered had no effect");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_stream_that_stays_locked_too_long_is_an_answer_of_the_log_and_does_not_open_it() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (mut holder, admin) = (db.connect().await?, db.connect().await?);
+    let database: String = admin.query_one("select current_database()", &[]).await?.get(0);
+    admin.batch_execute(&format!("alter database {database} set lock_timeout = '50ms'")).await?;
+    // A single one would open it.
+    let options = options(1, Duration::from_secs(3600), 1);
+    let service = CommandService::new(repository(&opened(db.url()).await?), options)?;
+    service.execute(count(1, 1, "before")).await?;
+    let transaction = holder.transaction().await?;
+    transaction
+        .batch_execute("select annals.append('counter-1', -2, '[{\"type\": \"counted\", \"data\": 1}]')")
+        .await?;
+
+    for n in 0..5 {
+        let told = service.execute(count(1, 1, &format!("locked {n}"))).await;
+        let error = told.expect_err("the stream is locked");
+        assert!(matches!(error, CommandError::Handle(_)) && error.is_transient(), "{error:?}");
+    }
+    transaction.rollback().await?;
+
+    service.execute(count(1, 1, "after")).await?;
+    assert_eq!(events(&db, 1).await?, 2);
+    Ok(())
+}
