@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use super::breaker::{BreakerError, Evidence, TellsEvidence};
-use super::deadline::DeadlineError;
+use super::deadline::{DeadlineError, DeadlineOwner};
 use super::drain::DrainError;
 use super::idempotency::IdempotencyError;
 use super::outcome::TellsOutcome;
@@ -123,9 +123,15 @@ impl<R> TellsEvidence for CommandError<R> {
             Self::Handle(HandleError::Execute(error)) => evidence_of(error),
             // The log has looked the id up.
             Self::Id(_) => Evidence::Answered,
-            // Begun and not answered in all that time: a log that has fallen silent looks like this, and like nothing
-            // else. A slow one that answers anybody in between is told apart by that.
-            Self::Deadline(DeadlineError::EffectUnknown { .. }) => Evidence::NotReached,
+            // Begun and not answered in all the time that the service gives: a log that has fallen silent looks like
+            // this, and like nothing else. A slow one that answers anybody in between is told apart by that.
+            Self::Deadline(DeadlineError::EffectUnknown { whose: DeadlineOwner::Service, .. }) => {
+                Evidence::NotReached
+            }
+            // A caller may be in more of a hurry than any log can be.
+            Self::Deadline(DeadlineError::EffectUnknown { whose: DeadlineOwner::Caller, .. }) => {
+                Evidence::None
+            }
             Self::Handle(_)
             | Self::Deadline(DeadlineError::NotBegun { .. })
             | Self::Shed(_)

@@ -55,7 +55,7 @@ pub use breaker::{
 };
 pub use carrier::CarriesOut;
 pub use command::{Command, CommandId};
-pub use deadline::{Deadline, DeadlineError, DeadlineFuture, DeadlineLayer};
+pub use deadline::{Deadline, DeadlineError, DeadlineFuture, DeadlineLayer, DeadlineOwner};
 pub use drain::{Drain, DrainError, DrainFuture, DrainLayer};
 pub use error::CommandError;
 pub use idempotency::{Idempotency, IdempotencyError, IdempotencyFuture, IdempotencyLayer, Keyed};

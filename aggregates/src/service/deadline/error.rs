@@ -23,5 +23,16 @@ pub enum DeadlineError {
     EffectUnknown {
         /// The command.
         command_id: CommandId,
+        /// Whose deadline it was.
+        whose: DeadlineOwner,
     },
+}
+
+/// Whose deadline of a command it was that passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadlineOwner {
+    /// The service's own: a log that is well answers within it.
+    Service,
+    /// The caller's ([`crate::service::Command::by`]), who may be in a hurry; it says nothing about the log.
+    Caller,
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::error::DeadlineError;
+use super::error::{DeadlineError, DeadlineOwner};
 use crate::service::command::{CommandId, Progress};
 
 pin_project! {
@@ -31,6 +31,7 @@ pin_project! {
             inner: F,
             #[pin]
             deadline: Sleep,
+            whose: DeadlineOwner,
             command_id: CommandId,
             progress: Progress,
         },
@@ -46,8 +47,13 @@ impl<F> DeadlineFuture<F> {
         Self { way: Way::Without { inner } }
     }
 
-    pub(super) fn until(deadline: Instant, inner: F, command_id: CommandId, progress: Progress) -> Self {
-        Self { way: Way::Until { inner, deadline: sleep_until(deadline), command_id, progress } }
+    pub(super) fn until(
+        (deadline, whose): (Instant, DeadlineOwner),
+        inner: F,
+        command_id: CommandId,
+        progress: Progress,
+    ) -> Self {
+        Self { way: Way::Until { inner, deadline: sleep_until(deadline), whose, command_id, progress } }
     }
 }
 
@@ -62,7 +68,7 @@ where
         let error = match self.project().way.project() {
             WayProjection::Passed { command_id } => DeadlineError::NotBegun { command_id: *command_id },
             WayProjection::Without { inner } => return inner.poll(context),
-            WayProjection::Until { inner, deadline, command_id, progress } => {
+            WayProjection::Until { inner, deadline, whose, command_id, progress } => {
                 // The answer first: one that is there in time is given.
                 if let Poll::Ready(answer) = inner.poll(context) {
                     return Poll::Ready(answer);
@@ -72,7 +78,7 @@ where
                 }
                 let command_id = *command_id;
                 match progress.has_begun() {
-                    true => DeadlineError::EffectUnknown { command_id },
+                    true => DeadlineError::EffectUnknown { command_id, whose: *whose },
                     false => DeadlineError::NotBegun { command_id },
                 }
             }

@@ -14,7 +14,7 @@ mod future;
 mod layer;
 mod service;
 
-pub use error::DeadlineError;
+pub use error::{DeadlineError, DeadlineOwner};
 pub use future::DeadlineFuture;
 pub use layer::DeadlineLayer;
 pub use service::Deadline;

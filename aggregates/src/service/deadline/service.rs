@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tower::Service;
 
-use super::error::DeadlineError;
+use super::error::{DeadlineError, DeadlineOwner};
 use super::future::DeadlineFuture;
 use crate::aggregate::Aggregate;
 use crate::service::command::Command;
@@ -36,13 +36,15 @@ where
         let now = Instant::now();
         // So long that no clock can tell it is as good as none.
         let own = self.limit.and_then(|limit| now.checked_add(limit));
-        let Some(deadline) = own.into_iter().chain(command.deadline).min() else {
+        let own = own.map(|deadline| (deadline, DeadlineOwner::Service));
+        let callers = command.deadline.map(|deadline| (deadline, DeadlineOwner::Caller));
+        let Some(until) = own.into_iter().chain(callers).min_by_key(|(deadline, _)| *deadline) else {
             return DeadlineFuture::without(self.inner.call(command));
         };
         let (command_id, progress) = (command.command_id, command.progress.clone());
-        if deadline <= now {
+        if until.0 <= now {
             return DeadlineFuture::passed(command_id);
         }
-        DeadlineFuture::until(deadline, self.inner.call(command), command_id, progress)
+        DeadlineFuture::until(until, self.inner.call(command), command_id, progress)
     }
 }

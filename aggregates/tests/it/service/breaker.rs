@@ -11,6 +11,7 @@ use annals_aggregates::service::{
     BreakerError, BreakerOptions, CommandError, CommandService, CommandServiceOptions,
 };
 use metrics_util::debugging::DebuggingRecorder;
+use tokio::time::Instant;
 use tower::Service;
 
 use super::recorded::Recorded;
@@ -119,6 +120,20 @@ async fn deadlines_that_pass_open_it_for_a_log_that_fell_silent_looks_like_that(
 
     assert_eq!(turned_away(&service, 5).await, 1, "those that did not begin say nothing");
     open(service.execute(command()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_of_callers_in_a_hurry_do_not_open_it() {
+    let stub = Stub::with((0..20).map(|_| Does::Hangs));
+    let service = stub.service(breaking(2, LONG, 1));
+
+    for _ in 0..20 {
+        let hurried = command().by(Instant::now() + Duration::from_millis(10));
+        let late = service.execute(hurried).await.expect_err("it hangs");
+        assert!(matches!(late, CommandError::Deadline(_)) && late.may_have_effect(), "{late:?}");
+    }
+
+    service.execute(command()).await.expect("the log is well");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals_aggregates::service::{
-    Command, CommandError, CommandId, CommandService, CommandServiceOptions, DeadlineError,
+    Command, CommandError, CommandId, CommandService, CommandServiceOptions, DeadlineError, DeadlineOwner,
 };
 use annals_aggregates::{Executed, HandleOptions, Handles};
 use tokio::time::Instant;
@@ -26,7 +26,10 @@ async fn a_command_that_began_and_is_not_answered_has_an_unknown_effect() {
 
     let late = stub.service(within(SECOND)).execute(command).await.expect_err("it hangs");
 
-    let CommandError::Deadline(unknown @ DeadlineError::EffectUnknown { command_id }) = &late else {
+    let CommandError::Deadline(
+        unknown @ DeadlineError::EffectUnknown { command_id, whose: DeadlineOwner::Service },
+    ) = &late
+    else {
         panic!("{late:?}")
     };
     assert_eq!((*command_id, begun.elapsed()), (id, SECOND));
