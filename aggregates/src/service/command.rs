@@ -88,7 +88,8 @@ pub struct Command<A: Aggregate> {
     pub context: Context,
     /// What the command is called in metrics and spans; the name of its type unless told otherwise.
     pub name: &'static str,
-    /// What a repetition under the id is compared by; aggregate and name unless told otherwise.
+    /// What a repetition under the id is compared by; the aggregate alone unless told otherwise. Without one of the
+    /// caller's, another command to the same aggregate under the same id is taken for a repetition.
     pub fingerprint: Option<Fingerprint>,
     /// When the caller stops waiting; the service's own limit holds as well.
     pub deadline: Option<Instant>,

@@ -10,8 +10,12 @@ use crate::service::command::CommandId;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdempotencyError<R> {
-    /// The id was used before for another command; nothing was written. Draw an id for each command.
-    #[error("command id {0} was used before for another command, nothing was written")]
+    /// The id was used before for another command: something was stored under it then, and nothing was written now.
+    /// Draw an id for each command.
+    #[error(
+        "command id {0} was used before for another command and something was stored under it, \
+         nothing was written now"
+    )]
     IdReused(CommandId),
     /// The id was closed before it was used; nothing was written, and nothing ever will be under it.
     #[error("command id {0} is cancelled, nothing was written")]

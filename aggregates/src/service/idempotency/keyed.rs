@@ -18,8 +18,8 @@ impl<A: Aggregate> Keyed<A> {
     /// Puts a command under its key. It is the cause of its events, unless its context knows another.
     pub(super) fn new(mut command: Command<A>, attempts: u32) -> Self {
         let fingerprint = command.fingerprint.unwrap_or_else(|| {
-            let (category, aggregate, name) = (A::CATEGORY, &command.aggregate, command.name);
-            Fingerprint::of(format!("command {name} to {category}-{aggregate}"))
+            // Not its name: that is the program's, and another release may call the same command otherwise.
+            Fingerprint::of(format!("command to {}-{}", A::CATEGORY, command.aggregate))
         });
         if command.context.metadata().causation_id.is_none() {
             command.context = command.context.caused_by(command.command_id.key().as_uuid());

@@ -72,11 +72,7 @@ async fn an_id_that_is_used_for_another_command_is_refused_and_nothing_is_writte
     let hashed = |content| stamp("hashed").with_fingerprint(Fingerprint::of(content));
     service.execute(hashed("five coins")).await.unwrap();
 
-    let others = [
-        Command::new(2, JarCommand::Stamp, CommandId::from("once")),
-        stamp("once").named("another"),
-        hashed("six coins"),
-    ];
+    let others = [Command::new(2, JarCommand::Stamp, CommandId::from("once")), hashed("six coins")];
     for other in others {
         let id = other.command_id;
         let refused = service.execute(other).await.expect_err("another command");
@@ -84,10 +80,24 @@ async fn an_id_that_is_used_for_another_command_is_refused_and_nothing_is_writte
             matches!(&refused, CommandError::Id(IdempotencyError::IdReused(reused)) if *reused == id),
             "{refused:?}"
         );
-        assert!(refused.to_string().contains("nothing was written") && !refused.is_transient(), "{refused}");
+        let told = refused.to_string();
+        assert!(told.contains("something was stored under it") && !refused.is_transient(), "{told}");
+        assert!(told.contains("nothing was written now"), "{told}");
     }
 
     assert_eq!(store.all().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_repetition_from_a_program_that_names_the_command_otherwise_is_known() {
+    let store = ScriptedStore::default();
+    let service = service(jars(&store));
+    service.execute(stamp("once")).await.unwrap();
+
+    let again = service.execute(stamp("once").named("renamed")).await.expect("it is the same command");
+
+    assert!(matches!(again, Executed::AlreadyApplied(_)), "{again:?}");
+    assert_eq!(store.all().await.len(), 1);
 }
 
 #[tokio::test]
