@@ -34,7 +34,6 @@ pub trait CarriesOut<A: Aggregate>: Clone + Send + Sync + 'static {
 
 impl<A: Aggregate, S: EventStore> CarriesOut<A> for Repository<A, S> {
     async fn carry_out(&self, keyed: Keyed<A>) -> Answer<A> {
-        keyed.begin();
         let (command, options) = keyed.into_parts();
         Ok(self.execute_with(&command.aggregate, command.command, &command.context, options).await?)
     }
@@ -46,8 +45,8 @@ impl<A: Aggregate, S: EventStore> CarriesOut<A> for Repository<A, S> {
 
 impl<A: Aggregate, S: EventStore> CarriesOut<A> for Handles<A, S> {
     async fn carry_out(&self, keyed: Keyed<A>) -> Answer<A> {
-        let progress = keyed.progress().clone();
-        let (command, options) = keyed.into_parts();
+        let (command, options) = keyed.into_parts_before_it_begins();
+        let progress = command.progress.clone();
         let taken = move || progress.begin();
         self.execute_told(&command.aggregate, command.command, &command.context, options, taken).await
     }

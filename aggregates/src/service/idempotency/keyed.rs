@@ -5,7 +5,7 @@ use annals_eventstore::Fingerprint;
 use crate::aggregate::Aggregate;
 use crate::context::Context;
 use crate::repository::ExecuteOptions;
-use crate::service::command::{Command, CommandId, Progress};
+use crate::service::command::{Command, CommandId};
 
 /// A command under the key that makes it safe to repeat; only [`super::Idempotency`] makes one.
 #[derive(Debug)]
@@ -50,17 +50,19 @@ impl<A: Aggregate> Keyed<A> {
     }
 
     /// Tells that from now on the command may have an effect. Whoever carries it out says so before the first step
-    /// that may outlive a caller who goes away.
+    /// that may outlive a caller who goes away, or takes the parts, which says it too.
     pub fn begin(&self) {
         self.command.progress.begin();
     }
 
-    /// Returns the command, and under which options it is executed.
+    /// Returns the command, and under which options it is executed. From now on it may have an effect.
     pub fn into_parts(self) -> (Command<A>, ExecuteOptions) {
-        (self.command, self.options)
+        self.begin();
+        self.into_parts_before_it_begins()
     }
 
-    pub(in crate::service) fn progress(&self) -> &Progress {
-        &self.command.progress
+    /// As [`Keyed::into_parts`], for those who tell later that it has begun.
+    pub(in crate::service) fn into_parts_before_it_begins(self) -> (Command<A>, ExecuteOptions) {
+        (self.command, self.options)
     }
 }

@@ -38,6 +38,15 @@ async fn a_command_that_began_and_is_not_answered_has_an_unknown_effect() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_that_was_taken_has_an_unknown_effect_though_nobody_said_that_it_began() {
+    let stub = Stub::with([Does::TakesAndHangs]);
+
+    let late = stub.service(within(SECOND)).execute(command()).await.expect_err("it hangs");
+
+    assert!(matches!(late, CommandError::Deadline(DeadlineError::EffectUnknown { .. })), "{late:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_that_did_not_begin_has_no_effect() {
     let stub = Stub::with([Does::NeverBegins]);
 
@@ -68,7 +77,7 @@ async fn of_the_commands_deadline_and_the_services_the_earlier_one_holds() {
     assert_eq!(begun.elapsed(), SECOND);
     let later = stub.service(within(SECOND)).execute(command().by(begun + 9 * SECOND)).await;
     assert_eq!(begun.elapsed(), 2 * SECOND);
-    let without = CommandServiceOptions { deadline: None, ..CommandServiceOptions::default() };
+    let without = CommandServiceOptions { deadline: None, breaker: None, ..CommandServiceOptions::default() };
     let own = stub.service(without).execute(command().by(begun + 5 * SECOND)).await;
     assert_eq!(begun.elapsed(), 5 * SECOND);
 

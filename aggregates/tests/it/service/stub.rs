@@ -23,6 +23,8 @@ pub(super) enum Does {
     Waits(Answer),
     /// Has begun and never answers.
     Hangs,
+    /// Takes the command, does not say that it has begun, and never answers.
+    TakesAndHangs,
     /// Never begins.
     NeverBegins,
 }
@@ -85,6 +87,11 @@ impl CarriesOut<Jar> for Stub {
             }
             Does::Hangs => {
                 keyed.begin();
+                self.came.add_permits(1);
+                std::future::pending().await
+            }
+            Does::TakesAndHangs => {
+                let _command = keyed.into_parts();
                 self.came.add_permits(1);
                 std::future::pending().await
             }
