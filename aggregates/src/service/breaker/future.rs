@@ -18,7 +18,8 @@ type Inner<T, E> = Pin<Box<dyn Future<Output = Result<T, CircuitBreakerError<E>>
 /// The answer to a request, or that the breaker is open.
 #[must_use = "futures do nothing unless polled"]
 pub struct BreakerFuture<T, E> {
-    pub(super) inner: Inner<T, E>,
+    /// Nothing once it was answered: a probe that is kept has no place any more.
+    pub(super) inner: Option<Inner<T, E>>,
     pub(super) aside: Aside<T, E>,
     pub(super) watch: Arc<Watch>,
 }
@@ -27,15 +28,21 @@ impl<T, E: From<BreakerError>> Future for BreakerFuture<T, E> {
     type Output = Result<T, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.inner.as_mut().poll(context) {
-            Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
-            Poll::Ready(Err(CircuitBreakerError::Inner(error))) => Poll::Ready(Err(error)),
+        let inner = self.inner.as_mut().expect("nobody polls it after its answer");
+        let answer = match inner.as_mut().poll(context) {
+            Poll::Ready(Ok(answer)) => Ok(answer),
+            Poll::Ready(Err(CircuitBreakerError::Inner(error))) => Err(error),
             Poll::Ready(Err(CircuitBreakerError::OpenCircuit)) => {
-                Poll::Ready(Err(BreakerError { retry_after: self.watch.retry_after() }.into()))
+                Err(BreakerError { retry_after: self.watch.retry_after() }.into())
             }
-            // An answer that does not count lies aside; the breaker's own future is dropped with this one.
-            Poll::Pending => self.aside.take().map_or(Poll::Pending, Poll::Ready),
-        }
+            // An answer that does not count lies aside; the breaker's own future is dropped.
+            Poll::Pending => match self.aside.take() {
+                Some(answer) => answer,
+                None => return Poll::Pending,
+            },
+        };
+        self.inner = None;
+        Poll::Ready(answer)
     }
 }
 

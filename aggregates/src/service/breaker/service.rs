@@ -40,7 +40,7 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let aside = Aside::new();
-        let inner = self.inner.call((request, aside.clone()));
+        let inner = Some(self.inner.call((request, aside.clone())));
         BreakerFuture { inner, aside, watch: Arc::clone(&self.watch) }
     }
 }

@@ -250,3 +250,17 @@ async fn an_open_breaker_is_always_ready_and_nobody_is_told_anything_else() {
         caller.await.expect("the breaker turned everybody away");
     }
 }
+
+#[tokio::test]
+async fn an_answer_of_a_probe_that_its_caller_keeps_takes_no_place_of_another() {
+    let stub = Stub::with([]);
+    let mut service = stub.service(breaking(1, SHORT, 1));
+    half_opened(&service, &stub).await;
+    stub.then(answers(busy, 1));
+    poll_fn(|context| service.poll_ready(context)).await.expect("there are places");
+    let mut said_nothing = Box::pin(service.call(command()));
+    (&mut said_nothing).await.expect_err("no room in the mailbox");
+
+    service.execute(command()).await.expect("the second probe is answered");
+    drop(said_nothing);
+}

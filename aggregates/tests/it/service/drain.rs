@@ -1,7 +1,11 @@
 //! The end of a service.
 
+use std::future::poll_fn;
+use std::time::Duration;
+
 use annals_aggregates::service::{CommandError, CommandService, CommandServiceOptions};
 use annals_aggregates::{Executed, HandleOptions, Handles};
+use tower::Service;
 
 use super::stub::{Does, Stub, command, nothing_to_do, sent};
 use crate::jar::jars;
@@ -26,8 +30,23 @@ async fn shutting_down_waits_for_what_is_under_way_and_lets_nothing_more_in() {
 
     assert!(matches!(refused, CommandError::ShutDown(_)), "{refused:?}");
     assert!(!refused.may_have_effect() && refused.to_string().contains("nothing was written"), "{refused}");
-    assert!(under_way.is_finished() || under_way.await.unwrap().is_ok());
+    let answered = under_way.await.expect("its caller did not panic");
+    assert!(matches!(answered, Ok(Executed::NothingToDo(_))), "{answered:?}");
     assert_eq!(stub.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_its_caller_keeps_does_not_hold_up_the_end() {
+    let mut service = Stub::with([]).service(CommandServiceOptions::default());
+    poll_fn(|context| service.poll_ready(context)).await.expect("there are places");
+    let mut answered = Box::pin(service.call(command()));
+    (&mut answered).await.expect("it is answered");
+
+    // The clock stands until nothing else is to be done.
+    let ended = tokio::time::timeout(Duration::from_secs(1), service.shut_down()).await;
+
+    ended.expect("nothing is under way");
+    drop(answered);
 }
 
 #[tokio::test]
