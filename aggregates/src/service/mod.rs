@@ -15,7 +15,8 @@
 //!
 //! The order is part of the contract. What is turned away is traced and counted, and takes no place; the breaker sees the
 //! deadlines that pass, since a log that fell silent looks like that, and no shed command, which says nothing about the
-//! log; the deadline ends the work itself, and so frees the place of the command.
+//! log; the deadline ends the work itself, and so frees the place of the command. Where no place is free and the breaker is
+//! open, the answer is that no place is free.
 //!
 //! Guarantees
 //! - an error says whether anything can have been written, and what to do: [`CommandError`];

@@ -1,9 +1,9 @@
-//! The order of the layers, each pair by what would go wrong the other way round. (Between shedding and the breaker that is
-//! nothing: what is shed says nothing about the log.)
+//! The order of the layers, each pair by what would be seen the other way round.
 
 use std::time::Duration;
 
 use annals_aggregates::service::{BreakerOptions, CommandError, CommandServiceOptions, DeadlineError};
+use tower::Service;
 
 use super::stub::{Does, Stub, command, nothing_to_do, sent, unreachable};
 
@@ -21,7 +21,7 @@ fn options() -> CommandServiceOptions {
 #[tokio::test]
 async fn the_end_comes_before_shedding_so_that_nobody_is_told_to_come_again() {
     let stub = Stub::with([Does::Waits(nothing_to_do())]);
-    let service = stub.service(CommandServiceOptions { deadline: None, ..options() });
+    let service = stub.service(CommandServiceOptions { deadline: Some(LONG), ..options() });
     let under_way = sent(&service);
     stub.until_waiting(1).await;
     let full = service.execute(command()).await;
@@ -44,7 +44,7 @@ async fn the_end_comes_before_shedding_so_that_nobody_is_told_to_come_again() {
 #[tokio::test]
 async fn the_breaker_learns_nothing_from_what_is_shed() {
     let stub = Stub::with([Does::Answers(unreachable()), Does::Waits(unreachable())]);
-    let service = stub.service(CommandServiceOptions { deadline: None, ..options() });
+    let service = stub.service(CommandServiceOptions { deadline: Some(LONG), ..options() });
     service.execute(command()).await.expect_err("the log is not reached");
     let under_way = sent(&service);
     stub.until_waiting(1).await;
@@ -58,6 +58,30 @@ async fn the_breaker_learns_nothing_from_what_is_shed() {
 
     let open = service.execute(command()).await;
     assert!(matches!(open, Err(CommandError::Breaker(_))), "{open:?}");
+}
+
+#[tokio::test]
+async fn where_no_place_is_free_and_the_breaker_is_open_the_answer_is_that_no_place_is_free() {
+    let stub = Stub::with([Does::Waits(nothing_to_do()), Does::Answers(unreachable())]);
+    let places = CommandServiceOptions { concurrent_commands: Some(2), deadline: Some(LONG), ..options() };
+    let failures_in_a_row = 1;
+    let breaker = Some(BreakerOptions { failures_in_a_row, open_for: LONG, probes: 1 });
+    let service = stub.service(CommandServiceOptions { breaker, ..places });
+    let mut kept = service.clone();
+    let under_way = sent(&service);
+    stub.until_waiting(1).await;
+    service.execute(command()).await.expect_err("the log is not reached");
+
+    let open = service.execute(command()).await;
+    // A call that was not polled yet has its place already.
+    let waits_to_be_polled = kept.call(command());
+    let full = service.execute(command()).await;
+    drop(waits_to_be_polled);
+    stub.let_go(1);
+
+    assert!(matches!(open, Err(CommandError::Breaker(_))), "{open:?}");
+    assert!(matches!(full, Err(CommandError::Shed(_))), "{full:?}");
+    under_way.await.unwrap().expect("it was under way");
 }
 
 #[tokio::test(start_paused = true)]
