@@ -132,3 +132,6 @@ pub async fn balances_of(
         .map(|row| Balance { account: row.get(0), owner: row.get(1), cents: row.get(2), version: row.get(3) })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

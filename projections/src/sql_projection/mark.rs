@@ -17,28 +17,35 @@ fn mark(projection: &SqlProjection) -> String {
     format!("{MARK} {} version {} {}", projection.name(), projection.version(), projection.fingerprint())
 }
 
-/// Reads who filled a schema, and tells where that was not this projection, or not with these files.
-pub(super) async fn stranger(
-    transaction: &Transaction<'_>,
-    projection: &SqlProjection,
-) -> Result<Option<FaultReason>, Error> {
+/// Whose mark is on a schema.
+#[derive(Debug)]
+pub(super) enum Marked {
+    /// Nobody's.
+    Nobodys,
+    /// That of this projection, with these files.
+    Its,
+    /// Another one's, or with other files.
+    Strangers(FaultReason),
+}
+
+/// Reads the mark on the schema of a projection.
+pub(super) async fn read(transaction: &Transaction<'_>, projection: &SqlProjection) -> Result<Marked, Error> {
     let sql = "select pg_catalog.obj_description(oid, 'pg_namespace') from pg_catalog.pg_namespace where nspname = $1";
     let row = transaction.query_opt(sql, &[&projection.schema().as_str()]).await?;
     let found: Option<String> = row.and_then(|row| row.get(0));
-    let Some(of) = found.as_deref().and_then(|comment| comment.strip_prefix(MARK)) else { return Ok(None) };
+    let Some(of) = found.as_deref().and_then(|comment| comment.strip_prefix(MARK)) else {
+        return Ok(Marked::Nobodys);
+    };
     let (name, rest) = of.trim_start().split_once(" version ").unwrap_or_default();
     let (version, fingerprint) = rest.split_once(' ').unwrap_or_default();
     let schema = || -> SchemaName { projection.schema().clone() };
     Ok(if name != projection.name() || version != projection.version().to_string() {
-        Some(FaultReason::FilledByOther {
-            schema: schema(),
-            name: name.to_owned(),
-            version: version.to_owned(),
-        })
+        let (name, version) = (name.to_owned(), version.to_owned());
+        Marked::Strangers(FaultReason::FilledByOther { schema: schema(), name, version })
     } else if fingerprint != projection.fingerprint().to_string() {
-        Some(FaultReason::Edited { schema: schema(), version: projection.version() })
+        Marked::Strangers(FaultReason::Edited { schema: schema(), version: projection.version() })
     } else {
-        None
+        Marked::Its
     })
 }
 

@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use super::fault::{Fault, FaultReason, FolderError};
-use super::mark::{leave, stranger};
+use super::mark::{self, Marked};
 use super::place::Place;
 use super::prepare::{PrepareError, fault, refusal};
 use super::projection::SqlProjection;
@@ -23,7 +23,8 @@ impl SqlProjection {
         let lock = "select pg_catalog.pg_advisory_xact_lock(1634627169, pg_catalog.hashtext($1))";
         transaction.query(lock, &[&format!("projection {}", self.name())]).await?;
         let own = format!("create schema if not exists \"{schema}\"; {}", search_path(schema));
-        if let Some(reason) = stranger(&transaction, self).await? {
+        let marked = mark::read(&transaction, self).await?;
+        if let Marked::Strangers(reason) = marked {
             let place = Place::top(self.manifest_file());
             return Err(FolderError(vec![Fault { place, reason }]).into());
         }
@@ -41,7 +42,10 @@ impl SqlProjection {
             let reason = FaultReason::Outside { relations, schema: schema.clone() };
             return Err(FolderError(vec![Fault { place: Place::top(&file.path), reason }]).into());
         }
-        leave(&transaction, self).await?;
+        // Only the owner of the schema may leave a mark, and others may run the projection.
+        if let Marked::Nobodys = marked {
+            mark::leave(&transaction, self).await?;
+        }
         Ok(transaction.commit().await?)
     }
 }
