@@ -256,3 +256,34 @@ async fn a_batch_that_failed_half_way_is_tried_again_in_its_transaction() -> Tes
     assert_eq!((rows.get::<_, i64>(0), rows.get::<_, i64>(1)), (599, 599));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_function_that_reaches_for_others_is_stopped_by_the_role_that_runs_it() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let mut client = db.connect().await?;
+    client.batch_execute(OTHERS).await?;
+    let before = others(&client).await?;
+    let folder = SqlFolder::with("select reach()")?;
+    folder.write(
+        "setup.sql",
+        "create or replace function reach() returns void language plpgsql as 'begin delete from other.theirs; end';",
+    )?;
+    let projection = folder.load()?;
+    projection.set_up(&mut client).await?;
+    let events = recorded(&db, 1).await?;
+    let role = format!("annals_test_rows_{}", std::process::id());
+    client
+        .batch_execute(&format!("create role {role}; grant usage on schema rows to {role}; set role {role}"))
+        .await?;
+
+    // What a function does is not looked into; what its role may not do it does not do.
+    let handlers = SqlHandlers::prepare(&mut client, projection).await?;
+    let transaction = client.transaction().await?;
+    let error = handlers.apply(&transaction, &events).await.expect_err("the role may not");
+    transaction.rollback().await?;
+    client.batch_execute(&format!("reset role; drop owned by {role}; drop role {role}")).await?;
+
+    assert!(error.to_string().contains("permission denied for schema other"), "{error}");
+    assert_eq!(others(&client).await?, before);
+    Ok(())
+}

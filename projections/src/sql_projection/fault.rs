@@ -54,6 +54,17 @@ pub enum FaultReason {
     /// A file that `projection.toml` does not name.
     #[error("no event type leads here: name it in projection.toml, or remove it")]
     Undeclared,
+    /// A folder of projections that holds none.
+    #[error("there is no folder in it")]
+    NoFolder,
+    /// Two projections have in common what each has for itself.
+    #[error("it has the {what} of {with}")]
+    Shared {
+        /// What they share.
+        what: &'static str,
+        /// The manifest of the other one.
+        with: String,
+    },
     /// The files were edited, and are still the same version.
     #[error(
         "the tables in schema {schema} were filled by version {version} of these files before they were edited: give \

@@ -7,6 +7,7 @@ mod events_relation;
 mod fault;
 mod fingerprint;
 mod folder;
+mod folders;
 mod json_field;
 mod manifest;
 mod manifest_value;

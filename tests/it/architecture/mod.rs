@@ -106,7 +106,19 @@ const AGGREGATES: &[(&str, &[&str])] = &[
 const SQL_PROJECTION: &[(&str, &[&str])] = &[
     ("texts", &["json_field", "number", "parameter", "place", "statement_fault", "time", "token"]),
     ("statements", &["rewrite", "rules", "set_based", "statement"]),
-    ("folders", &["event_key", "fault", "fingerprint", "folder", "manifest", "manifest_value", "projection"]),
+    (
+        "folders",
+        &[
+            "event_key",
+            "fault",
+            "fingerprint",
+            "folder",
+            "folders",
+            "manifest",
+            "manifest_value",
+            "projection",
+        ],
+    ),
     ("values", &["events_relation", "parameter_value", "value", "value_error"]),
     (
         "those who need a server",

@@ -110,6 +110,43 @@ fn a_folder_that_is_not_there_is_told() {
 }
 
 #[test]
+fn folders_side_by_side_are_loaded_unless_they_would_get_in_each_others_way() {
+    let all = Scratch::with(&[("README.md", "a file")]);
+    let add = |name: &str, toml: &str| {
+        let made = Scratch::whole();
+        made.write("projection.toml", toml);
+        fs::rename(&made.0, all.0.join(name)).unwrap();
+    };
+    let faults = || SqlProjection::load_all(&all.0).expect_err("there is a fault").to_string();
+    assert!(faults().ends_with(":1:1: there is no folder in it"), "{}", faults());
+
+    add("balances", TOML);
+    add("balances-2", &format!("schema = \"balances_2\"\n{}", TOML.replace("version = 1", "version = 2")));
+    fs::create_dir(all.0.join(".git")).unwrap();
+    let loaded = SqlProjection::load_all(&all.0).unwrap();
+    let versions: Vec<i32> = loaded.iter().map(SqlProjection::version).collect();
+    assert_eq!(versions, [1, 2]);
+
+    add("copy", &format!("schema = \"copy\"\n{TOML}"));
+    add("shared", &format!("schema = \"balances\"\n{}", TOML.replace("\"balances\"", "\"others\"")));
+    fs::write(all.0.join("shared").join("c.sql"), "vacuum").unwrap();
+    let path = all.0.display();
+    let told = faults();
+    let begins = [
+        format!(
+            "{path}/copy/projection.toml:1:1: it has the name and version of {path}/balances/projection.toml"
+        ),
+        format!("{path}/shared/c.sql:1:1: `vacuum` is refused"),
+    ];
+    assert!(
+        told.lines().count() == 2 && told.lines().zip(begins).all(|(line, begin)| line.starts_with(&begin)),
+        "{told}"
+    );
+    fs::write(all.0.join("shared").join("c.sql"), "select 1").unwrap();
+    assert!(faults().contains("it has the schema of"), "{}", faults());
+}
+
+#[test]
 fn the_fingerprint_shows_what_changes_rows_and_nothing_else() {
     let folder = Scratch::whole();
     let before = folder.load().fingerprint();
