@@ -50,6 +50,7 @@ mod scrub_measured;
 mod scrub_schedules;
 mod settled_over_a_crash;
 mod silent_server;
+mod slot_batches;
 mod slot_crash;
 mod sql_api;
 mod sql_projection;

@@ -76,7 +76,8 @@ async fn slot(
     let (hangs, hanging) = watch::channel(false);
     let handler = WriteDown { writes, beside: db.connect().await?, batches: 0, hangs_at, hangs };
     let options = TailerOptions { page_events: 5, ..TailerOptions::default() };
-    let slot = Slot::new(&store, store.pool().clone(), checkpoint, handler, Box::new(|_| true));
+    let slot =
+        Slot::new(&store, store.pool().clone(), checkpoint, handler, Box::new(|_| true)).batch_events(5);
     Ok((slot.fed_by(Tailer::with_options(store, options)), hanging))
 }
 

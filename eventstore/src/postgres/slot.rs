@@ -2,7 +2,8 @@
 //!
 //! Guarantees: what a handler writes through its transaction is applied exactly once. The checkpoint is
 //! written last, in the same transaction, and only while this loop owns it; a batch whose commit went
-//! unanswered is looked up before anything is repeated.
+//! unanswered is looked up before anything is repeated. Batches grow while the slot is behind, and are bounded; where
+//! nothing is wanted the checkpoint follows within moments, and nothing is written for single pages.
 //!
 //! `claimed -> reading -> applying -> reading … -> stopped`
 //!
@@ -14,6 +15,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use deadpool_postgres::Pool;
 use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
 use tokio_postgres::IsolationLevel;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, warn};
@@ -27,11 +29,19 @@ use crate::event::RecordedEvent;
 use crate::filter::EventFilter;
 use crate::handler::{Batch, Errand, EventHandler};
 use crate::position::GlobalPosition;
-use crate::tailer::{EventPage, StartAt, StopReason, Tailer};
+use crate::read::PAGE_EVENTS_DEFAULT;
+use crate::tailer::{EventPage, StartAt, StopReason, SubscriptionState, TailedSubscription, Tailer};
 use crate::telemetry::{PAUSES, Pause, Stopwatch};
 
 /// The longest pause before a batch is tried again.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// The most pages that are put together for a batch, be there ever so little wanted in them.
+const BATCH_PAGES: usize = 64;
+
+/// How long the checkpoint may stay behind while nothing is wanted. Each slot of a projection sees every page of the log,
+/// and most pages have something for a few slots only.
+const REST: Duration = Duration::from_millis(50);
 
 /// Tells which events a handler wants, of those that its filter lets through.
 pub type Selector = Box<dyn Fn(&RecordedEvent) -> bool + Send + Sync>;
@@ -44,9 +54,24 @@ pub struct Slot<H> {
     handler: H,
     filter: EventFilter,
     wants: Selector,
+    batch_events: usize,
     errands: Arc<Notify>,
     progress: watch::Sender<GlobalPosition>,
     observer: BatchObserver,
+}
+
+/// What is wanted of one page or several.
+struct Gathered {
+    events: Vec<RecordedEvent>,
+    first: EventPage,
+    last: EventPage,
+}
+
+impl Gathered {
+    /// Nothing is wanted up to here.
+    fn nothing_of(page: EventPage) -> Self {
+        Self { events: Vec::new(), first: page.clone(), last: page }
+    }
 }
 
 impl<H> std::fmt::Debug for Slot<H> {
@@ -68,8 +93,19 @@ impl<H: EventHandler> Slot<H> {
         let progress = watch::Sender::new(checkpoint.checkpoint().position);
         let observer = BatchObserver::of(checkpoint.consumer(), checkpoint.partition());
         let (tailer, filter) = (store.tailer(), EventFilter::all());
-        let errands = Arc::default();
-        Self { tailer, read_models, checkpoint, handler, filter, wants, errands, progress, observer }
+        let (batch_events, errands) = (PAGE_EVENTS_DEFAULT, Arc::default());
+        Self {
+            tailer,
+            read_models,
+            checkpoint,
+            handler,
+            filter,
+            wants,
+            batch_events,
+            errands,
+            progress,
+            observer,
+        }
     }
 
     /// Takes events from a tailer of the same log, which reads once for all who are subscribed to it.
@@ -82,6 +118,13 @@ impl<H: EventHandler> Slot<H> {
     #[must_use]
     pub fn filtered(self, filter: EventFilter) -> Self {
         Self { filter, ..self }
+    }
+
+    /// Sets how many events make a batch full, [`PAGE_EVENTS_DEFAULT`] unless told otherwise: no further page is added to
+    /// it. The page that fills it may bring more.
+    #[must_use]
+    pub fn batch_events(self, batch_events: usize) -> Self {
+        Self { batch_events, ..self }
     }
 
     /// Lets the handler run errands ([`EventHandler::run_errand`]) between batches, each time this is notified.
@@ -131,21 +174,88 @@ impl<H: EventHandler> Slot<H> {
         let subscribed = self.tailer.subscribe(begin, self.filter.clone()).await;
         let mut subscription = subscribed.map_err(StopReason::of)?;
         let errands = Arc::clone(&self.errands);
+        // Pages in which nothing was wanted, since when: the checkpoint follows them in its own time.
+        let mut passed: Option<(EventPage, Instant)> = None;
         loop {
+            let rest_is_over = passed.as_ref().map(|(_, since)| *since + REST);
             let page = tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => None,
                 () = errands.notified() => {
                     while !stop.is_cancelled() && self.run_errand().await? {}
                     continue;
                 }
-                page = subscription.next() => page?,
+                () = sleep_until(rest_is_over.unwrap_or_else(Instant::now)), if rest_is_over.is_some() => None,
+                page = subscription.next() => Some(page?),
             };
-            let observation = self.observer.begin(&page);
-            let applied = self.apply(&page).instrument(observation.span()).await;
-            observation.ended(&page, &applied);
-            applied?;
+            let Some(page) = page else {
+                if let Some((page, _)) = passed.take() {
+                    self.observe(&Gathered::nothing_of(page)).await?;
+                }
+                if stop.is_cancelled() {
+                    return Ok(());
+                }
+                continue;
+            };
+            let gathered = self.gather(page, &mut subscription, stop).await?;
+            if gathered.events.is_empty() {
+                self.come_to(gathered.last.settled_to());
+                let since = passed.map_or_else(Instant::now, |(_, since)| since);
+                passed = Some((gathered.last, since));
+            } else {
+                passed = None;
+                self.observe(&gathered).await?;
+            }
         }
+    }
+
+    /// Puts pages together while more are to be had without a wait, so that batches grow with what there is to catch up
+    /// on, and a page of which little is wanted is no batch of its own.
+    async fn gather(
+        &mut self,
+        first: EventPage,
+        subscription: &mut TailedSubscription<PostgresStore>,
+        stop: &CancellationToken,
+    ) -> Result<Gathered, SlotError> {
+        let mut gathered = Gathered { events: self.wanted(&first), last: first.clone(), first };
+        for _ in 1..BATCH_PAGES {
+            let is_live = matches!(*subscription.handle().state().borrow(), SubscriptionState::Live);
+            let is_behind = gathered.last.settled_to() < gathered.last.head();
+            if gathered.events.len() >= self.batch_events || !(is_live || is_behind) {
+                break;
+            }
+            let page = tokio::select! {
+                biased;
+                page = subscription.next() => page?,
+                // Whoever is live takes what waits already; whoever is behind knows that more will come.
+                () = std::future::ready(()), if is_live => break,
+                () = stop.cancelled() => break,
+            };
+            gathered.events.extend(self.wanted(&page));
+            gathered.last = page;
+        }
+        Ok(gathered)
+    }
+
+    /// Clones what is wanted of a page; the rest of it is let go.
+    fn wanted(&self, page: &EventPage) -> Vec<RecordedEvent> {
+        page.events().filter(|event| (self.wants)(event)).cloned().collect()
+    }
+
+    /// Tells whoever waits how far everything that is wanted has been applied.
+    fn come_to(&self, position: GlobalPosition) {
+        self.progress.send_if_modified(|reached| {
+            let is_further = position > *reached;
+            *reached = position.max(*reached);
+            is_further
+        });
+    }
+
+    async fn observe(&mut self, gathered: &Gathered) -> Result<(), SlotError> {
+        let observation = self.observer.begin(&gathered.first);
+        let applied = self.apply(gathered).instrument(observation.span()).await;
+        observation.ended(&gathered.last, &applied);
+        applied.map(drop)
     }
 
     /// Lets the handler do what it is asked for, under the right to the slot; tells whether there may be more.
@@ -172,18 +282,16 @@ impl<H: EventHandler> Slot<H> {
         Ok(more)
     }
 
-    /// Applies one page and moves the checkpoint, in one transaction; returns how many events were wanted.
-    async fn apply(&mut self, page: &EventPage) -> Result<usize, SlotError> {
-        let woken_by = page.woken_by();
-        let wanted = |event: &&RecordedEvent| (self.wants)(event);
-        let events: Vec<RecordedEvent> = page.events().filter(wanted).cloned().collect();
+    /// Applies a batch and moves the checkpoint, in one transaction; returns how many events were wanted.
+    async fn apply(&mut self, gathered: &Gathered) -> Result<usize, SlotError> {
+        let (events, woken_by) = (&gathered.events, gathered.first.woken_by());
 
         let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
         let transaction =
             client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
         if let (Some(first), Some(end)) = (events.first(), events.last()) {
             let batch = Batch {
-                events: &events,
+                events,
                 transaction: &transaction,
                 partition: self.checkpoint.partition(),
                 epoch: self.checkpoint.epoch(),
@@ -199,12 +307,12 @@ impl<H: EventHandler> Slot<H> {
             }
         }
         // The last statement: had the handler left the transaction aborted, this fails, and nothing commits.
-        let moved = self.checkpoint.advance(&transaction, page.cursor()).await?;
+        let moved = self.checkpoint.advance(&transaction, gathered.last.cursor()).await?;
         let stopwatch = Stopwatch::start();
         transaction.commit().await?;
         self.observer.committed(stopwatch);
         self.checkpoint.moved(moved);
-        self.progress.send_replace(moved.position);
+        self.come_to(moved.position);
         debug!(events = events.len(), position = %moved.position, ?woken_by, "batch applied");
         Ok(events.len())
     }
