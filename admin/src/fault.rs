@@ -185,7 +185,9 @@ impl From<RepairError> for Failure {
 impl From<OperateError> for Failure {
     fn from(error: OperateError) -> Self {
         let exit = match &error {
-            OperateError::UnknownProjection(_) | OperateError::NothingParked(_) => Exit::NotFound,
+            OperateError::UnknownProjection(_)
+            | OperateError::NothingParked(_)
+            | OperateError::NoSuchEvent(_) => Exit::NotFound,
             OperateError::NoReason | OperateError::NoOwnSchema(_) => Exit::Usage,
             OperateError::Unserved => Exit::TryAgain,
             OperateError::Unavailable(_) => Exit::Unavailable,

@@ -29,6 +29,7 @@ macro_rules! statements {
 
 statements!(
     ask,
+    ask_skip,
     enter_runners,
     free_slots,
     is_parked,
@@ -39,6 +40,7 @@ statements!(
     next_request,
     note_audit,
     open_requests,
+    open_skips,
     own_tables,
     park_events,
     parked_again,
@@ -53,6 +55,7 @@ statements!(
     resume_projection,
     resume_slots,
     rewind_slots,
+    slot_positions,
     unpark_behind,
     unpark_event,
     wake_runners,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use annals_devdb::{TestFailure, TestResult};
 use annals_eventstore::postgres::Consumer;
 use annals_eventstore::{
-    Append, Batch, EventStore, ExpectedVersion, GlobalPosition, HandlerError, NewEvent, PostgresStore,
+    Append, Batch, EventStore, ExpectedVersion, GlobalPosition, HandlerError, NewEvent, Partition,
+    PostgresStore,
 };
 use annals_projections::{
     OperateError, Operator, Progress, ProgressError, Projection, Runner, RunnerOptions, RunningRunner,
@@ -135,6 +136,30 @@ async fn nothing_is_done_to_a_projection_that_nobody_knows_or_without_a_reason()
 }
 
 #[tokio::test]
+async fn who_waits_for_a_key_waits_for_its_slot_alone() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, client) = (db.store(), db.connect().await?);
+    let progress = Progress::of(&store, store.pool().clone(), counted());
+    let runner = start(&store).await?;
+    let begun = append(&store, 10).await?;
+    progress.wait_for(begun, None, SOON).await?;
+    runner.stop().await;
+    // Another slot than that of the key is stopped for good.
+    let key = "account-7";
+    let of_key = i32::from(Partition::of_key(key, Counted::PARTITIONS).0);
+    client.execute("update annals.leases set stopped = 'a test' where partition <> $1", &[&of_key]).await?;
+    let runner = start(&store).await?;
+
+    let end = append(&store, 8).await?;
+    progress.wait_for(end, Some(key), SOON).await?;
+    let all = progress.wait_for(end, None, Duration::from_millis(200)).await;
+
+    assert!(matches!(all, Err(ProgressError::TimedOut { reached, .. }) if reached < end), "{all:?}");
+    runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_hundred_who_wait_ask_the_database_as_one() -> TestResult {
     let db = TestDb::fresh().await?;
     let (store, client) = (db.store(), db.connect().await?);
@@ -152,7 +177,7 @@ async fn a_hundred_who_wait_ask_the_database_as_one() -> TestResult {
     });
     let waiting: Vec<_> = waiting.collect();
     let asking = "select count(*) from pg_stat_activity
-                  where datname = current_database() and query like '%as position%' and query like '%partitions%'
+                  where datname = current_database() and query like '%c.partition, c.position%'
                     and pid <> pg_backend_pid()";
     while client.query_one(asking, &[]).await?.get::<_, i64>(0) == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;

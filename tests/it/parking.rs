@@ -346,6 +346,31 @@ async fn a_slot_that_stops_keeps_nothing_of_its_batch_and_goes_on_when_it_is_res
 }
 
 #[tokio::test]
+async fn one_event_is_skipped_with_a_reason_when_its_slot_comes_to_it() -> TestResult {
+    let ground = Ground::with::<Stops>(&[("b", 1, "refuse")]).await?;
+    let end = ground.append(&["a", "b", "b", "c"]).await?;
+    ground.stopped().await?;
+    let sql = "select position from annals.events join annals.streams using (stream_id)
+               where stream_name = 'b' and events.version = 1";
+    let poison: i64 = ground.client.query_one(sql, &[]).await?.get(0);
+    let poison = GlobalPosition::try_from(poison)?;
+
+    let nowhere = ground.operator.skip(&ledger(), GlobalPosition::END, "nothing is there").await;
+    assert!(matches!(nowhere, Err(OperateError::NoSuchEvent(_))), "{nowhere:?}");
+    ground.operator.skip(&ledger(), poison, "a typing error").await?;
+    ground.operator.resume(&ledger(), "it is skipped").await?;
+    ground.reach(end).await?;
+
+    assert_eq!(ground.rows().await?, ["a 1", "b 2", "c 1"]);
+    let audit = [("ask to skip", "a typing error"), ("resume", "it is skipped"), ("skip", "a typing error")];
+    assert_eq!(ground.audit().await?, audit.map(|(verb, reason)| (verb.to_owned(), reason.to_owned())));
+    let open = "select count(*) from annals.control where done_at is null";
+    assert_eq!(ground.client.query_one(open, &[]).await?.get::<_, i64>(0), 0);
+    ground.runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn parking_is_bounded_in_keys_and_in_events() -> TestResult {
     let three = [("a", 1, "refuse"), ("b", 1, "refuse"), ("c", 1, "refuse")];
     for (streams, told) in [(vec!["a", "b", "c"], "3 events of 3 keys"), (vec!["a"; 6], "6 events of 1 keys")]

@@ -44,6 +44,16 @@ pub(crate) struct ResetArgs {
     yes: bool,
 }
 
+/// What `annals projection skip` is told.
+#[derive(Debug, Args)]
+pub(crate) struct SkipArgs {
+    #[command(flatten)]
+    changed: Changed,
+    /// The event.
+    #[arg(long, value_name = "POSITION")]
+    position: GlobalPosition,
+}
+
 /// What `annals projection retry` and `discard` are told.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
@@ -83,6 +93,14 @@ pub(super) async fn reset(args: ResetArgs, target: &TargetArgs) -> Outcome {
     let desk = Desk::open(target, &which.place).await?;
     let done = desk.operator.reset(&which.consumer(), &reason).await;
     end(desk, done, format_args!("{} begins anew", which.name)).await
+}
+
+pub(super) async fn skip(args: SkipArgs, target: &TargetArgs) -> Outcome {
+    let SkipArgs { changed: Changed { which, reason }, position } = args;
+    let desk = Desk::open(target, &which.place).await?;
+    let done = desk.operator.skip(&which.consumer(), position, &reason).await;
+    let told = format_args!("the event at position {position} is skipped when {} comes to it", which.name);
+    end(desk, done, told).await
 }
 
 pub(super) async fn retry(args: KeyArgs, target: &TargetArgs) -> Outcome {

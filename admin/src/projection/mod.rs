@@ -57,6 +57,8 @@ pub(crate) enum Verb {
     Rewind(change::RewindArgs),
     /// Empties the tables of a projection's own schema and begins anew.
     Reset(change::ResetArgs),
+    /// Skips one event when its slot comes to it, such as the one before which the slot has stopped.
+    Skip(change::SkipArgs),
     /// Applies the parked events of a key, in order.
     Retry(change::KeyArgs),
     /// Discards the event that blocks a key, and applies those behind it.
@@ -129,6 +131,7 @@ pub(crate) async fn run(verb: Verb, target: &TargetArgs) -> Outcome {
         Verb::Resume(args) => change::resume(args, target).await,
         Verb::Rewind(args) => change::rewind(args, target).await,
         Verb::Reset(args) => change::reset(args, target).await,
+        Verb::Skip(args) => change::skip(args, target).await,
         Verb::Retry(args) => change::retry(args, target).await,
         Verb::Discard(args) => change::discard(args, target).await,
     }

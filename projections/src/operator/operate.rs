@@ -36,6 +36,9 @@ pub enum OperateError {
     /// The key has no parked event. Nothing was changed.
     #[error("key {0:?} has no parked event")]
     NothingParked(String),
+    /// No event stands at the position. Nothing was changed.
+    #[error("no event stands at position {0}")]
+    NoSuchEvent(GlobalPosition),
     /// A reason has to be given. Nothing was changed.
     #[error("a reason has to be given")]
     NoReason,
@@ -145,6 +148,28 @@ impl Operator {
         timeout: Duration,
     ) -> Result<(), OperateError> {
         self.ask(projection, key, "discard", reason, timeout).await
+    }
+
+    /// Asks that one event be skipped when its slot comes to it, such as the one before which a slot has stopped; then
+    /// resume the projection. What was applied already is not undone.
+    ///
+    /// # Errors
+    ///
+    /// [`OperateError::NoSuchEvent`] where nothing stands, [`OperateError::UnknownProjection`], or a fault of a database.
+    pub async fn skip(
+        &self,
+        projection: &Consumer,
+        event: GlobalPosition,
+        reason: &str,
+    ) -> Result<(), OperateError> {
+        if self.event_up_to(event).await?.0 != event {
+            return Err(OperateError::NoSuchEvent(event));
+        }
+        let mut client = self.read_models.get().await?;
+        let change = Change::begin(self, &mut client, projection, reason).await?;
+        let (skip, Consumer { name, version }) = (&self.statements.ask_skip, projection);
+        skip.query(&change.transaction, &[name, version, &i64::from(event), &reason]).await?;
+        change.commit("ask to skip", Some(event)).await
     }
 
     /// Pauses a projection: its owners finish the batch at hand and give their slots back.

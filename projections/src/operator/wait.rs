@@ -2,11 +2,12 @@
 //!
 //! Guarantees: however many wait in a process, one of them asks the database for all; nobody asks while nobody waits.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use annals_eventstore::postgres::Consumer;
-use annals_eventstore::{GlobalPosition, PostgresStore};
+use annals_eventstore::{GlobalPosition, Partition, PostgresStore};
 use deadpool_postgres::{Pool, PoolError};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{sleep, timeout};
@@ -42,9 +43,27 @@ struct Inner {
     read_models: Pool,
     statements: Statements,
     projection: Consumer,
-    reached: watch::Sender<GlobalPosition>,
+    reached: watch::Sender<Reached>,
     /// Whoever has it asks for all.
     asking: Mutex<()>,
+}
+
+/// How far the slots of a projection have come, when they were last asked.
+#[derive(Debug, Clone, Default)]
+struct Reached {
+    partitions: u16,
+    slots: HashMap<Partition, GlobalPosition>,
+}
+
+impl Reached {
+    /// How far the events of a key are applied, or those of all keys.
+    fn position(&self, key: Option<&str>) -> GlobalPosition {
+        let of_slot = |slot| self.slots.get(&slot).copied().unwrap_or_default();
+        match key {
+            Some(key) if self.partitions > 0 => of_slot(Partition::of_key(key, self.partitions)),
+            _ => (0..self.partitions).map(Partition).map(of_slot).min().unwrap_or_default(),
+        }
+    }
 }
 
 /// Why waiting ended before the read model had come so far.
@@ -85,12 +104,13 @@ impl Progress {
     /// Follows a projection in a database of read models ([`PostgresStore::pool`] where that is the log's own).
     pub fn of(store: &PostgresStore, read_models: Pool, projection: Consumer) -> Self {
         let statements = Statements::new(&store.config().schema);
-        let reached = watch::Sender::new(GlobalPosition::START);
+        let reached = watch::Sender::new(Reached::default());
         Self(Arc::new(Inner { read_models, statements, projection, reached, asking: Mutex::new(()) }))
     }
 
     /// Waits until everything up to a position is in the read model, such as one's own append. With a key – the stream,
-    /// where the projection does not say otherwise – it is told when events of that are parked.
+    /// where the projection does not say otherwise – only the slot of that is waited for, which is sooner, and it is told
+    /// when events of the key are parked.
     ///
     /// The append has to be committed: inside of its transaction the position is never reached.
     ///
@@ -107,14 +127,15 @@ impl Progress {
         let come = async {
             tokio::select! {
                 biased;
-                _ = seen.wait_for(|reached| *reached >= position) => Ok(()),
-                failed = self.ask_for_all(position) => failed,
+                _ = seen.wait_for(|reached| reached.position(key) >= position) => Ok(()),
+                asked = self.ask_for_all(position, key) => asked,
             }
         };
         match timeout(patience, come).await {
             Ok(come) => come?,
             Err(_) => {
-                let (projection, reached) = (self.0.projection.name.clone(), *self.0.reached.borrow());
+                let (projection, reached) =
+                    (self.0.projection.name.clone(), self.0.reached.borrow().position(key));
                 return Err(ProgressError::TimedOut { projection, wanted: position, reached });
             }
         }
@@ -128,24 +149,35 @@ impl Progress {
     }
 
     /// Asks again and again, for everybody who waits, until one's own position is reached.
-    async fn ask_for_all(&self, position: GlobalPosition) -> Result<(), ProgressError> {
+    async fn ask_for_all(&self, position: GlobalPosition, key: Option<&str>) -> Result<(), ProgressError> {
         let _asking = self.0.asking.lock().await;
         loop {
             let reached = self.ask().await?;
+            let has_come = reached.position(key) >= position;
             self.0.reached.send_replace(reached);
-            if reached >= position {
+            if has_come {
                 return Ok(());
             }
             sleep(LOOK).await;
         }
     }
 
-    async fn ask(&self) -> Result<GlobalPosition, ProgressError> {
+    async fn ask(&self) -> Result<Reached, ProgressError> {
         let Consumer { name, version } = &self.0.projection;
         let client = self.0.read_models.get().await?;
-        let rows = self.0.statements.progress.query(&**client, &[name, version]).await?;
+        let rows = self.0.statements.slot_positions.query(&**client, &[name, version]).await?;
         let Some(row) = rows.first() else { return Err(ProgressError::UnknownProjection(name.clone())) };
-        Ok(GlobalPosition::try_from(row.try_get::<_, i64>("position")?).unwrap_or_default())
+        let number = |slot: i32| u16::try_from(slot).unwrap_or(u16::MAX);
+        let partitions = number(row.try_get("partitions")?);
+        let mut slots = HashMap::new();
+        for row in &rows {
+            if let Some(slot) = row.try_get::<_, Option<i32>>("partition")? {
+                let position =
+                    GlobalPosition::try_from(row.try_get::<_, i64>("position")?).unwrap_or_default();
+                slots.insert(Partition(number(slot)), position);
+            }
+        }
+        Ok(Reached { partitions, slots })
     }
 
     async fn is_parked(&self, key: &str, position: GlobalPosition) -> Result<bool, ProgressError> {

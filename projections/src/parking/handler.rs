@@ -11,7 +11,7 @@ use annals_eventstore::{
 use tracing::warn;
 
 use super::policy::{PoisonPolicy, Poisoned};
-use super::rows::{Park, Rows};
+use super::rows::{Park, Rows, Skip};
 use crate::told::in_full;
 
 /// Tells the key of an event.
@@ -26,6 +26,8 @@ pub(crate) struct Parking<H> {
     pub(super) store: PostgresStore,
     /// The blocked keys with the number of their events, unless somebody may have changed them.
     blocked: Option<HashMap<String, usize>>,
+    /// The events that are to be skipped, unless somebody may have asked for others.
+    skips: Option<HashMap<GlobalPosition, Skip>>,
 }
 
 /// An event that cannot be applied stops its slot, as the policy says. Nothing of the batch was kept.
@@ -52,15 +54,40 @@ pub struct TooManyParked {
 
 impl<H: EventHandler> Parking<H> {
     pub(crate) fn new(inner: H, key: KeyOf, policy: PoisonPolicy, store: PostgresStore, rows: Rows) -> Self {
-        Self { inner, key, policy, rows, store, blocked: None }
+        Self { inner, key, policy, rows, store, blocked: None, skips: None }
     }
 
-    /// Forgets what is known of blocked keys: they are read again with the next batch.
+    /// Forgets what is known of blocked keys and of events to be skipped: both are read again with the next batch.
     pub(super) fn forget(&mut self) {
         self.blocked = None;
+        self.skips = None;
     }
 
+    /// Leaves out what is to be skipped, and applies the rest.
     async fn apply(&mut self, batch: Batch<'_>) -> Result<(), HandlerError> {
+        let skips = match self.skips.take() {
+            Some(skips) => skips,
+            None => self.rows.skips(batch.transaction).await?,
+        };
+        let met = batch.events.iter().filter(|event| skips.contains_key(&event.position));
+        let met: Vec<GlobalPosition> = met.map(|event| event.position).collect();
+        if met.is_empty() {
+            self.skips = Some(skips);
+            return self.apply_all(batch).await;
+        }
+        // Whether these are done is for the next batch to ask: this one may not commit.
+        for at in &met {
+            self.rows.skipped(batch.transaction, *at, &skips[at]).await?;
+        }
+        let rest = batch.events.iter().filter(|event| !skips.contains_key(&event.position));
+        let rest: Vec<RecordedEvent> = rest.cloned().collect();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        self.apply_all(Batch { events: &rest, ..batch }).await
+    }
+
+    async fn apply_all(&mut self, batch: Batch<'_>) -> Result<(), HandlerError> {
         // Only the owner of the slot blocks a key, so where none is blocked there is nothing to ask.
         let blocked = match self.blocked.take() {
             Some(blocked) if blocked.is_empty() => blocked,

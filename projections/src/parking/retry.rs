@@ -16,8 +16,8 @@ const EVENTS: i32 = 200;
 impl<H: EventHandler> Parking<H> {
     /// Does a part of what was asked first; tells whether there may be more to do.
     pub(super) async fn serve(&mut self, errand: Errand<'_>) -> Result<bool, HandlerError> {
-        let Some(request) = self.rows.next_request(errand.transaction).await? else { return Ok(false) };
         self.forget();
+        let Some(request) = self.rows.next_request(errand.transaction).await? else { return Ok(false) };
         let first = self.rows.of_key(errand.transaction, &request.key, EVENTS).await?;
         let discards = request.verb == "discard";
         if let (true, Some((at, _))) = (discards, first.first()) {

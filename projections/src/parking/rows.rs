@@ -38,6 +38,14 @@ pub(super) struct Request {
     pub(super) asked_by: String,
 }
 
+/// An event that is to be skipped.
+#[derive(Debug, Clone)]
+pub(super) struct Skip {
+    pub(super) request: i64,
+    pub(super) reason: String,
+    pub(super) asked_by: String,
+}
+
 impl Rows {
     fn partition(&self) -> i32 {
         i32::from(self.partition.0)
@@ -148,6 +156,32 @@ impl Rows {
         outcome: &str,
     ) -> Result<(), Error> {
         self.statements.request_done.query(transaction, &[&request.id, &outcome]).await.map(drop)
+    }
+
+    /// Lists the events that are to be skipped when they are met.
+    pub(super) async fn skips(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> Result<HashMap<GlobalPosition, Skip>, Error> {
+        let Consumer { name, version } = &self.consumer;
+        let rows = self.statements.open_skips.query(transaction, &[name, version]).await?;
+        let skip = |row: &tokio_postgres::Row| {
+            let position = GlobalPosition::try_from(row.try_get::<_, i64>("position")?).unwrap_or_default();
+            let (request, reason) = (row.try_get("control_id")?, row.try_get("reason")?);
+            Ok((position, Skip { request, reason, asked_by: row.try_get("asked_by")? }))
+        };
+        rows.iter().map(skip).collect()
+    }
+
+    /// Notes that an event was skipped as it was asked for.
+    pub(super) async fn skipped(
+        &self,
+        transaction: &Transaction<'_>,
+        at: GlobalPosition,
+        skip: &Skip,
+    ) -> Result<(), Error> {
+        self.statements.request_done.query(transaction, &[&skip.request, &"done"]).await?;
+        self.audit(transaction, "skip", &at.to_string(), &skip.reason, Some(&skip.asked_by)).await
     }
 
     /// Notes that the event of a request is discarded, and that the others of its key are to be applied yet.

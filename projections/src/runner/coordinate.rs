@@ -86,14 +86,16 @@ impl Coordinator {
             self.slots.drop_taken(&consumer, self.id, &slots, asked_at);
             self.release_idle(&consumer, &slots).await?;
             let asked = self.members.asked(&consumer).await?;
-            self.slots.send_on_errand(|held| held.consumer == consumer && asked.contains(&held.partition));
+            let is_asked = |held: &HeldLease| {
+                held.consumer == consumer && (asked.contains(&None) || asked.contains(&Some(held.partition)))
+            };
+            self.slots.send_on_errand(is_asked);
             let mine = self.slots.of(&consumer.name, consumer.version);
             let plan = plan(&slots, &alive, self.id, &mine, nth);
             self.slots.stop(|held| held.consumer == consumer && plan.give.contains(&held.partition));
             let taken = self.take(nth, &consumer, plan.take, plan.wanted, slots.len()).await?;
             if taken > 0 {
-                self.slots
-                    .send_on_errand(|held| held.consumer == consumer && asked.contains(&held.partition));
+                self.slots.send_on_errand(is_asked);
             }
             if taken < plan.wanted {
                 pause = pause.min(self.expires_next(&slots).map_or(pause, |next| next + AFTER_EXPIRY));

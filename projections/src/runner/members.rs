@@ -101,13 +101,14 @@ impl Members {
         Arc::clone(&self.statements)
     }
 
-    /// Lists the slots of a projection whose owners are asked for something.
-    pub(super) async fn asked(&self, consumer: &Consumer) -> Result<Vec<Partition>, CheckpointError> {
+    /// Lists the slots of a projection whose owners are asked for something; nothing for what is asked of all of them.
+    pub(super) async fn asked(&self, consumer: &Consumer) -> Result<Vec<Option<Partition>>, CheckpointError> {
         let client = self.read_models.get().await?;
         let open = &self.statements.open_requests;
         let rows = open.query(&**client, &[&consumer.name, &consumer.version]).await?;
         let slot = |row: &tokio_postgres::Row| {
-            Ok(Partition(u16::try_from(row.try_get::<_, i32>("partition")?).unwrap_or(u16::MAX)))
+            let slot: Option<i32> = row.try_get("partition")?;
+            Ok(slot.map(|slot| Partition(u16::try_from(slot).unwrap_or(u16::MAX))))
         };
         rows.iter().map(slot).collect()
     }

@@ -2,7 +2,7 @@
 --
 -- in   $1  text     consumer
 --      $2  integer  version
--- out  one row a request
+-- out  one row a request, without a slot where all of them are asked
 -- plan control_open_idx
 select partition
 from annals.control

@@ -151,7 +151,7 @@ grant select on annals.deletions, annals.claim_releases, annals.checkpoints, ann
     to annals_operator;
 -- What operators do to projections: pause, resume, set back, ask the owners of slots.
 grant update (paused) on annals.projections to annals_operator;
-grant update (stopped) on annals.leases to annals_operator;
+grant update (owner, stopped) on annals.leases to annals_operator;
 grant update (epoch, position, event_id, updated_at) on annals.checkpoints to annals_operator;
 grant delete on annals.parked to annals_operator;
 grant insert on annals.control, annals.projection_audit to annals_operator;

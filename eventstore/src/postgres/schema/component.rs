@@ -45,6 +45,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("read_model", 2, "leases", "0002_leases.sql"),
     migration!("read_model", 3, "runners", "0003_runners.sql"),
     migration!("read_model", 4, "parked", "0004_parked.sql"),
+    migration!("read_model", 5, "skip", "0005_skip.sql"),
 ];
 
 /// The components, in the order in which they are installed.
