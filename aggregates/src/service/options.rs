@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::breaker::BreakerOptions;
 use crate::repository::EXECUTE_ATTEMPTS_DEFAULT;
 
@@ -10,6 +12,9 @@ pub const CONCURRENT_COMMANDS_DEFAULT: usize = 256;
 
 /// How long a command may take, unless told otherwise.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(10);
+
+/// The most that a semaphore counts.
+const PLACES_MAX: usize = Semaphore::MAX_PERMITS;
 
 /// What happens to a command for which there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,7 +55,7 @@ pub struct CommandServiceOptions {
     /// as long as it takes. Longer than the log tries by itself tells more: shorter ones leave effects unknown that
     /// the log would have found out.
     pub deadline: Option<Duration>,
-    /// The circuit breaker; [`BreakerOptions::default`] by default, none for a service without.
+    /// The circuit breaker; [`BreakerOptions::default`] by default, none for a service without. It needs a deadline.
     pub breaker: Option<BreakerOptions>,
     /// The most decisions taken for a command before a conflict is told, at least one; [`EXECUTE_ATTEMPTS_DEFAULT`] by
     /// default.
@@ -79,10 +84,19 @@ impl CommandServiceOptions {
         let breaker = self.breaker.unwrap_or_default();
         let faults = [
             (self.concurrent_commands == Some(0), "concurrent_commands: none can be under way"),
+            (
+                self.concurrent_commands.is_some_and(|limit| limit > PLACES_MAX),
+                "concurrent_commands: more than can be counted; none for as many as come",
+            ),
             (self.deadline == Some(Duration::ZERO), "deadline: it has passed when a command is called"),
+            (
+                self.breaker.is_some() && self.deadline.is_none(),
+                "breaker: without a deadline a log that falls silent never opens it",
+            ),
             (breaker.failures_in_a_row == 0, "breaker.failures_in_a_row: it would open for nothing"),
             (breaker.open_for.is_zero(), "breaker.open_for: it would be closed as soon as it opens"),
             (breaker.probes == 0, "breaker.probes: it would never close"),
+            (breaker.probes > PLACES_MAX, "breaker.probes: more than can be counted"),
             (self.attempts == 0, "attempts: no decision would be taken"),
         ];
         let faults: Vec<&'static str> =

@@ -6,14 +6,14 @@ use annals::aggregates::service::{BreakerOptions, CommandError, CommandService, 
 use annals::aggregates::{ExecuteError, HandleError};
 use annals_devdb::TestResult;
 
-use super::{Told, count, events, opened, repository};
+use super::{LONG, Told, count, events, opened, repository};
 use crate::support::{Cut, Cutter, TestDb};
 
 const AT_ONCE: u32 = 8;
 
 fn options(failures_in_a_row: usize, open_for: Duration, attempts: u32) -> CommandServiceOptions {
     let breaker = Some(BreakerOptions { failures_in_a_row, open_for, probes: 1 });
-    CommandServiceOptions { breaker, attempts, deadline: None, ..CommandServiceOptions::default() }
+    CommandServiceOptions { breaker, attempts, deadline: Some(LONG), ..CommandServiceOptions::default() }
 }
 
 fn is_breaker(told: &Told) -> bool {

@@ -6,6 +6,8 @@ mod deadline;
 mod once;
 mod shed;
 
+use std::time::Duration;
+
 use annals::aggregates::service::{
     CarriesOut, Command, CommandError, CommandId, CommandService, CommandServiceOptions,
 };
@@ -16,11 +18,14 @@ use annals_devdb::TestFailure;
 
 use crate::support::{Counter, Full, TestDb};
 
+/// As long as it takes: the machine that tests may be slow.
+const LONG: Duration = Duration::from_secs(3600);
+
 type Told = Result<Executed<Counter>, CommandError<Full>>;
 
-/// A service that waits as long as it takes: the machine that tests may be slow.
+/// A service that waits as long as it takes.
 fn service(carrier: impl CarriesOut<Counter>) -> Result<CommandService<Counter>, TestFailure> {
-    let options = CommandServiceOptions { deadline: None, ..CommandServiceOptions::default() };
+    let options = CommandServiceOptions { deadline: Some(LONG), ..CommandServiceOptions::default() };
     Ok(CommandService::new(carrier, options)?)
 }
 

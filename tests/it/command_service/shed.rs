@@ -4,7 +4,7 @@ use annals::aggregates::service::{CommandError, CommandService, CommandServiceOp
 use annals::eventstore::EventStore;
 use annals_devdb::TestResult;
 
-use super::{count, events, repository};
+use super::{LONG, count, events, repository};
 use crate::support::{TestDb, until_waiting};
 
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn what_is_shed_at_the_limit_has_written_nothing_and_what_was_let_in_has()
     let db = TestDb::fresh().await?;
     let options = CommandServiceOptions {
         concurrent_commands: Some(4),
-        deadline: None,
+        deadline: Some(LONG),
         ..CommandServiceOptions::default()
     };
     let service = CommandService::new(repository(&db.store()), options)?;

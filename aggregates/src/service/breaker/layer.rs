@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tower::Layer;
 use tower_resilience_circuitbreaker::CircuitBreakerLayer;
 
@@ -18,9 +19,11 @@ pub struct BreakerLayer {
 }
 
 impl BreakerLayer {
-    /// Makes a layer; the category is told in metrics and messages. What the options have to be at least, they are.
+    /// Makes a layer; the category is told in metrics and messages. What the options have to be at least and
+    /// at most, they are.
     pub fn new(category: &'static str, options: BreakerOptions) -> Self {
-        let (failures_in_a_row, probes) = (options.failures_in_a_row.max(1), options.probes.max(1));
+        let failures_in_a_row = options.failures_in_a_row.max(1);
+        let probes = options.probes.clamp(1, Semaphore::MAX_PERMITS);
         Self { category, options: BreakerOptions { failures_in_a_row, probes, ..options } }
     }
 }
@@ -40,7 +43,7 @@ impl<S> Layer<S> for BreakerLayer {
             .permitted_calls_in_half_open(probes)
             .on_state_transition(move |_, state| told.changed_to(state))
             .build()
-            .expect("the options that it refuses are at least one");
+            .expect("the options that it refuses are within their bounds");
         Breaker { inner: layer.layer(Judged { inner, watch: Arc::clone(&watch) }), watch }
     }
 }

@@ -34,7 +34,9 @@ pub(super) struct Place {
 struct WakesAll(Arc<Places>);
 
 impl Places {
+    /// Makes so many places, or as many as can be counted.
     pub(super) fn new(limit: usize) -> Arc<Self> {
+        let limit = limit.min(Semaphore::MAX_PERMITS);
         Arc::new(Self { free: Arc::new(Semaphore::new(limit)), limit, not_ready: Mutex::default() })
     }
 

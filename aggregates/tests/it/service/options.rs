@@ -26,6 +26,23 @@ fn everything_that_is_wrong_with_the_options_is_told_at_once() {
 }
 
 #[test]
+fn a_breaker_without_a_deadline_is_refused_and_so_is_more_than_can_be_counted() {
+    let deaf = CommandServiceOptions { deadline: None, ..CommandServiceOptions::default() };
+    let breaker = Some(BreakerOptions { probes: usize::MAX, ..BreakerOptions::default() });
+    let concurrent_commands = Some(usize::MAX);
+    let many = CommandServiceOptions { concurrent_commands, breaker, ..CommandServiceOptions::default() };
+
+    let deaf = CommandService::new(Stub::with([]), deaf).expect_err("a silent log would not open it");
+    let many = CommandService::new(Stub::with([]), many).expect_err("nobody counts so far");
+
+    assert!(deaf.faults.len() == 1 && deaf.to_string().contains("breaker: without a deadline"), "{deaf}");
+    assert_eq!(many.faults.len(), 2, "{many}");
+    for field in ["concurrent_commands", "breaker.probes"] {
+        assert!(many.to_string().contains(field), "{field} is missing in: {many}");
+    }
+}
+
+#[test]
 fn the_defaults_are_good_and_so_is_a_service_without_any_limit() {
     let without = CommandServiceOptions {
         concurrent_commands: None,
