@@ -45,7 +45,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tower::{Service, ServiceExt};
+use tower::Service;
 
 use crate::aggregate::Aggregate;
 use crate::executed::Executed;
@@ -100,6 +100,7 @@ type BoxedFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub struct CommandService<A: Aggregate> {
     inner: Boxed<A>,
     drain: DrainLayer,
+    shed: Option<ShedLayer>,
     finish: Arc<dyn Fn() -> BoxedFuture<()> + Send + Sync>,
     options: CommandServiceOptions,
 }
@@ -116,26 +117,36 @@ impl<A: Aggregate> CommandService<A> {
     ) -> Result<Self, InvalidCommandServiceOptions> {
         options.validate()?;
         let drain = DrainLayer::new();
-        let inner = stack(carrier.clone(), &drain, &options);
+        let shed = options
+            .concurrent_commands
+            .map(|limit| ShedLayer::new(limit).when_full(options.when_full).wait_at_most(options.deadline));
+        let inner = stack(carrier.clone(), &drain, shed.as_ref(), &options);
         let finish = Arc::new(move || -> BoxedFuture<()> {
             let carrier = carrier.clone();
             Box::pin(async move { carrier.finish().await })
         });
-        Ok(Self { inner, drain, finish, options })
+        Ok(Self { inner, drain, shed, finish, options })
     }
 
-    /// Sends a command and waits for the answer, and before that until the service is ready.
+    /// Sends a command and waits for the answer, and before that for a place, where the options say so: until its
+    /// deadline, the service's limit or the end of the service at most.
     ///
     /// # Errors
     ///
     /// [`CommandError`]; where it may have an effect nonetheless, [`CommandError::may_have_effect`] says so.
     pub async fn execute(&self, command: Command<A>) -> Result<Executed<A>, CommandError<A::Refusal>> {
-        self.inner.clone().oneshot(command).await
+        // Not before it is ready, but at once: all layers are ours, and the call waits where it has to, in its turn,
+        // with its deadline, traced and counted.
+        self.inner.clone().call(command).await
     }
 
-    /// Lets no more commands in, and waits until those that are under way are answered, what waits in mailboxes is
-    /// carried out, and snapshots that are due are written. Handles that it stands before are shut down with it.
+    /// Lets no more commands in, those that wait for a place included, and waits until those that are under way are
+    /// answered, what waits in mailboxes is carried out, and snapshots that are due are written. Handles that it stands before are shut down with it.
     pub async fn shut_down(&self) {
+        self.drain.close();
+        if let Some(shed) = &self.shed {
+            shed.close();
+        }
         self.drain.drain().await;
         (self.finish)().await;
     }
@@ -162,8 +173,8 @@ impl<A: Aggregate> Service<Command<A>> for CommandService<A> {
 
 impl<A: Aggregate> Clone for CommandService<A> {
     fn clone(&self) -> Self {
-        let (inner, drain) = (self.inner.clone(), self.drain.clone());
-        Self { inner, drain, finish: Arc::clone(&self.finish), options: self.options }
+        let (inner, drain, shed) = (self.inner.clone(), self.drain.clone(), self.shed.clone());
+        Self { inner, drain, shed, finish: Arc::clone(&self.finish), options: self.options }
     }
 }
 

@@ -22,10 +22,9 @@ pub enum WhenFull {
     /// It is turned away at once: the service is always ready.
     #[default]
     Shed,
-    /// Its caller waits until the service is ready (`poll_ready`), and passes the pressure on; of several that find one
-    /// place free, all but the first wait in their calls. That wait has no end of its own: the service's deadline counts
-    /// from when there was a place. A command with a deadline of its own ([`super::Command::by`]) that passed meanwhile
-    /// does not begin.
+    /// Its caller waits in the call, until there is a place, its deadline or the service's limit passes (it has not begun
+    /// then), or the service is shut down; the service's limit counts anew from when there was a place. Callers who ask
+    /// whether it is ready (`poll_ready`) pass the pressure on; that wait ends with a place or with the service.
     Wait,
 }
 

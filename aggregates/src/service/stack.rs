@@ -25,6 +25,7 @@ pub(super) type Boxed<A> =
 pub(super) fn stack<A: Aggregate, C: CarriesOut<A>>(
     carrier: C,
     drain: &DrainLayer,
+    shed: Option<&ShedLayer>,
     options: &CommandServiceOptions,
 ) -> Boxed<A> {
     let keyed = IdempotencyLayer::new(options.attempts).layer(Carrying(carrier));
@@ -33,10 +34,8 @@ pub(super) fn stack<A: Aggregate, C: CarriesOut<A>>(
         Some(breaker) => BoxCloneSyncService::new(BreakerLayer::new(A::CATEGORY, breaker).layer(timed)),
         None => BoxCloneSyncService::new(timed),
     };
-    let limited: Boxed<A> = match options.concurrent_commands {
-        Some(limit) => {
-            BoxCloneSyncService::new(ShedLayer::new(limit).when_full(options.when_full).layer(guarded))
-        }
+    let limited: Boxed<A> = match shed {
+        Some(shed) => BoxCloneSyncService::new(shed.layer(guarded)),
         None => guarded,
     };
     BoxCloneSyncService::new(TraceLayer.layer(MeterLayer.layer(drain.layer(limited))))

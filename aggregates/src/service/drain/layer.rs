@@ -17,9 +17,14 @@ impl DrainLayer {
         Self::default()
     }
 
+    /// Lets nothing more in.
+    pub fn close(&self) {
+        self.tracker.close();
+    }
+
     /// Lets nothing more in, and waits until everything that is under way has been answered or given up.
     pub async fn drain(&self) {
-        self.tracker.close();
+        self.close();
         self.tracker.wait().await;
     }
 }

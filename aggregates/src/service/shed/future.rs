@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::error::ShedError;
 use super::places::Place;
 
 pin_project! {
@@ -25,7 +24,7 @@ pin_project! {
     enum Way<F, T, E> {
         LetIn { #[pin] inner: F, place: Place },
         Waits { inner: Pin<Box<dyn Future<Output = Result<T, E>> + Send>> },
-        Refused { limit: usize },
+        Refused { error: Option<E> },
         Over,
     }
 }
@@ -39,15 +38,14 @@ impl<F, T, E> ShedFuture<F, T, E> {
         Self { way: Way::Waits { inner: Box::pin(inner) } }
     }
 
-    pub(super) fn refused(limit: usize) -> Self {
-        Self { way: Way::Refused { limit } }
+    pub(super) fn refused(error: E) -> Self {
+        Self { way: Way::Refused { error: Some(error) } }
     }
 }
 
 impl<F, T, E> Future for ShedFuture<F, T, E>
 where
     F: Future<Output = Result<T, E>>,
-    E: From<ShedError>,
 {
     type Output = Result<T, E>;
 
@@ -56,7 +54,9 @@ where
         let polled = match way.as_mut().project() {
             WayProjection::LetIn { inner, .. } => inner.poll(context),
             WayProjection::Waits { inner } => inner.as_mut().poll(context),
-            WayProjection::Refused { limit } => Poll::Ready(Err(ShedError { limit: *limit }.into())),
+            WayProjection::Refused { error } => {
+                Poll::Ready(Err(error.take().expect("nobody polls it after its answer")))
+            }
             WayProjection::Over => panic!("polled after its answer"),
         };
         if polled.is_ready() {

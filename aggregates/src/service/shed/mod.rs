@@ -3,7 +3,7 @@
 //! ```text
 //! called -+- a place is free ------------------> let through, the place is given back with the answer
 //!         +- none is free -+- WhenFull::Shed --> ShedError
-//!                          +- WhenFull::Wait --> waits for its turn
+//!                          +- WhenFull::Wait --> waits for its turn, its deadline or the end of the service
 //! ```
 //!
 //! `tower` has a limit and load shedding too. Together they let a clone that was turned away wait on in its absence: it

@@ -3,9 +3,10 @@
 //! Guarantees
 //! - a place is held by a command that is under way, or by the future of one that waits for it; never by a service that
 //!   was found ready and is not called;
-//! - whoever waits in a call gets its place in the order of calls;
+//! - whoever waits in a call gets its place in the order in which they began to wait;
 //! - whoever found the service not ready is woken when a place is given back, all of them: one that went away meanwhile
-//!   keeps nobody else asleep.
+//!   keeps nobody else asleep;
+//! - once they are closed nobody waits any more, and no place is taken.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,20 +51,30 @@ impl Places {
         Some(Place { _taken: taken, _given_back: WakesAll(Arc::clone(self)) })
     }
 
-    /// Waits for a place, behind those who wait already.
-    pub(super) fn wait(self: &Arc<Self>) -> impl Future<Output = Place> + Send + use<> {
+    /// Lets nobody take a place any more; those that are taken stay so until they are given back.
+    pub(super) fn close(self: &Arc<Self>) {
+        self.free.close();
+        drop(WakesAll(Arc::clone(self)));
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.free.is_closed()
+    }
+
+    /// Waits for a place, behind those who wait already; there is none once they are closed.
+    pub(super) fn wait(self: &Arc<Self>) -> impl Future<Output = Option<Place>> + Send + use<> {
         let (free, places) = (Arc::clone(&self.free), Arc::clone(self));
         async move {
             // Declared first, and so dropped last: a place that came while the caller went away is free again by then.
             let given_back = WakesAll(places);
-            let taken = free.acquire_owned().await.expect("nobody closes it");
-            Place { _taken: taken, _given_back: given_back }
+            let taken = free.acquire_owned().await.ok()?;
+            Some(Place { _taken: taken, _given_back: given_back })
         }
     }
 
-    /// Ready while a place is free; it is not taken by that.
+    /// Ready while a place is free, and once none will ever be; it is not taken by that.
     pub(super) fn poll_free(&self, context: &mut Context<'_>) -> Poll<()> {
-        if self.free.available_permits() > 0 {
+        if self.is_free_or_closed() {
             return Poll::Ready(());
         }
         let mut not_ready = self.not_ready();
@@ -72,7 +83,11 @@ impl Places {
         }
         drop(not_ready);
         // Given back between the first look and the entry, it woke nobody.
-        if self.free.available_permits() > 0 { Poll::Ready(()) } else { Poll::Pending }
+        if self.is_free_or_closed() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn is_free_or_closed(&self) -> bool {
+        self.free.available_permits() > 0 || self.is_closed()
     }
 
     fn not_ready(&self) -> MutexGuard<'_, Vec<Waker>> {

@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
 use tower::{Service, ServiceExt};
 
 use super::error::ShedError;
 use super::future::ShedFuture;
 use super::places::Places;
+use crate::aggregate::Aggregate;
+use crate::service::command::Command;
+use crate::service::deadline::DeadlineError;
+use crate::service::drain::DrainError;
 use crate::service::options::WhenFull;
 
 /// A service with so many places. A call that finds none is turned away, or waits until it has one.
@@ -19,14 +25,15 @@ pub struct Shed<S> {
     pub(super) inner: S,
     pub(super) places: Arc<Places>,
     pub(super) when_full: WhenFull,
+    pub(super) wait_at_most: Option<Duration>,
 }
 
-impl<S, Request> Service<Request> for Shed<S>
+impl<A, S> Service<Command<A>> for Shed<S>
 where
-    S: Service<Request> + Clone + Send + 'static,
-    S::Error: From<ShedError>,
+    A: Aggregate,
+    S: Service<Command<A>> + Clone + Send + 'static,
+    S::Error: From<ShedError> + From<DeadlineError> + From<DrainError>,
     S::Future: Send,
-    Request: Send + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -39,18 +46,31 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, command: Command<A>) -> Self::Future {
         if let Some(place) = self.places.take() {
-            return ShedFuture::let_in(self.inner.call(request), place);
+            return ShedFuture::let_in(self.inner.call(command), place);
+        }
+        if self.places.is_closed() {
+            return ShedFuture::refused(DrainError.into());
         }
         if self.when_full == WhenFull::Shed {
-            return ShedFuture::refused(self.places.limit());
+            return ShedFuture::refused(ShedError { limit: self.places.limit() }.into());
         }
+        // So long that no clock can tell it is as good as none.
+        let own = self.wait_at_most.and_then(|limit| Instant::now().checked_add(limit));
+        let until = own.into_iter().chain(command.deadline).min();
         let (turn, inner) = (self.places.wait(), self.inner.clone());
         ShedFuture::waits(async move {
+            let command_id = command.command_id;
+            let place = match until {
+                None => turn.await,
+                Some(until) => {
+                    timeout_at(until, turn).await.map_err(|_passed| DeadlineError::NotBegun { command_id })?
+                }
+            };
             // Held until the answer is there.
-            let _place = turn.await;
-            inner.oneshot(request).await
+            let _place = place.ok_or(DrainError)?;
+            inner.oneshot(command).await
         })
     }
 }

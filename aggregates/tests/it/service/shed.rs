@@ -2,8 +2,12 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
-use annals_aggregates::service::{CommandError, CommandService, CommandServiceOptions, ShedError, WhenFull};
+use annals_aggregates::service::{
+    CommandError, CommandService, CommandServiceOptions, DeadlineError, ShedError, WhenFull,
+};
+use tokio::time::Instant;
 use tower::Service;
 
 use super::stub::{Does, Stub, command, nothing_to_do, sent};
@@ -131,4 +135,57 @@ async fn a_thousand_callers_pass_through_one_place_and_none_is_left_asleep() {
     }
 
     assert_eq!(stub.calls(), 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_place_waits_until_its_deadline_or_the_services_limit() {
+    let second = Duration::from_secs(1);
+    let stub = Stub::with([Does::Hangs, Does::Hangs]);
+    let options = CommandServiceOptions { deadline: Some(second), ..limited(1, WhenFull::Wait) };
+    let service = stub.service(options);
+    let (begun, first) = (Instant::now(), sent(&service));
+    stub.until_waiting(1).await;
+    tokio::time::advance(second / 2).await;
+    let second_in_turn = sent(&service);
+    tokio::task::yield_now().await;
+    let third_in_turn = sent(&service);
+    tokio::task::yield_now().await;
+
+    let hurried = service.execute(command().by(begun + second * 3 / 4)).await;
+    assert_eq!(begun.elapsed(), second * 3 / 4);
+    let third_in_turn = third_in_turn.await.unwrap();
+    assert_eq!(begun.elapsed(), second * 3 / 2);
+
+    for waited in [hurried, third_in_turn] {
+        let not_begun = matches!(waited, Err(CommandError::Deadline(DeadlineError::NotBegun { .. })));
+        assert!(not_begun, "{waited:?}");
+    }
+    assert_eq!(stub.calls(), 2);
+    first.await.unwrap().expect_err("it hangs");
+    second_in_turn.await.unwrap().expect_err("it hangs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_place_is_told_that_the_service_is_shut_down() {
+    let stub = Stub::with([Does::Waits(nothing_to_do())]);
+    let service = stub.service(limited(1, WhenFull::Wait));
+    let under_way = sent(&service);
+    stub.until_waiting(1).await;
+    let waiting = sent(&service);
+    let mut not_ready = service.clone();
+    let not_ready = tokio::spawn(async move {
+        poll_fn(|context| not_ready.poll_ready(context)).await.expect("it is ready to refuse");
+        not_ready.call(command()).await
+    });
+    tokio::task::yield_now().await;
+
+    let ending = tokio::spawn(async move { service.shut_down().await });
+    for told in [waiting.await, not_ready.await] {
+        assert!(matches!(told, Ok(Err(CommandError::ShutDown(_)))), "{told:?}");
+    }
+    stub.let_go(1);
+    ending.await.unwrap();
+
+    under_way.await.unwrap().expect("it was under way");
+    assert_eq!(stub.calls(), 1);
 }
