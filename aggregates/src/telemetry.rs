@@ -116,9 +116,9 @@ const BREAKER_CHANGES: Metric = Metric::new(
 const BREAKER_OPEN: Metric = Metric::new(
     "annals_command_breaker_open",
     MetricKind::Gauge,
-    MetricUnit::Truth,
+    MetricUnit::Count,
     &[CATEGORY],
-    "Whether the circuit breaker turns commands away, all of them or all but a few.",
+    "Circuit breakers that turn commands away, all of them or all but a few.",
 );
 
 /// Returns every metric of commands, in the order of `docs/telemetry.md`.
@@ -175,12 +175,13 @@ pub(crate) fn commands_under_way(category: &'static str, change: f64) {
 /// Counts a change of a circuit breaker.
 pub(crate) fn breaker_changed(category: &'static str, state: BreakerState) {
     let changes = key(&BREAKER_CHANGES, &[category, STATE.values[state as usize]]);
+    with_recorder(|recorder| recorder.register_counter(&changes, &ORIGIN).increment(1));
+}
+
+/// Counts breakers that began (1) or ended (-1) to turn commands away.
+pub(crate) fn breakers_open(category: &'static str, change: f64) {
     let open = key(&BREAKER_OPEN, &[category]);
-    let is_open = if state == BreakerState::Closed { 0.0 } else { 1.0 };
-    with_recorder(|recorder| {
-        recorder.register_counter(&changes, &ORIGIN).increment(1);
-        recorder.register_gauge(&open, &ORIGIN).set(is_open);
-    });
+    with_recorder(|recorder| recorder.register_gauge(&open, &ORIGIN).increment(change));
 }
 
 fn key(metric: &Metric, values: &[&'static str]) -> Key {

@@ -1,13 +1,13 @@
 //! Watching the breaker: which state it is in, since when, and how many it has been through.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tower_resilience_circuitbreaker::CircuitState;
 use tracing::{info, warn};
 
-use crate::telemetry::{BreakerState, breaker_changed};
+use crate::telemetry::{BreakerState, breaker_changed, breakers_open};
 
 /// What is known of one breaker.
 #[derive(Debug)]
@@ -17,11 +17,14 @@ pub(super) struct Watch {
     /// The breaker measures by this clock too, which no test can turn.
     opened: Mutex<Option<Instant>>,
     changes: AtomicU64,
+    /// Whether it is counted among those that turn commands away.
+    is_counted: AtomicBool,
 }
 
 impl Watch {
     pub(super) fn new(category: &'static str, open_for: Duration) -> Self {
-        Self { category, open_for, opened: Mutex::default(), changes: AtomicU64::new(0) }
+        let (changes, is_counted) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { category, open_for, opened: Mutex::default(), changes, is_counted }
     }
 
     /// Notes that the breaker has come into another state.
@@ -34,6 +37,7 @@ impl Watch {
         };
         *self.opened() = opened;
         breaker_changed(self.category, told);
+        self.count(told != BreakerState::Closed);
         let category = self.category;
         match told {
             BreakerState::Open => warn!(category, open_for = ?self.open_for, "command breaker opened"),
@@ -53,7 +57,20 @@ impl Watch {
         self.opened().map_or(self.open_for, |opened| self.open_for.saturating_sub(opened.elapsed()))
     }
 
+    /// Counts it among those that turn commands away, or no longer. Several services may have breakers of one category.
+    fn count(&self, is_open: bool) {
+        if self.is_counted.swap(is_open, Ordering::AcqRel) != is_open {
+            breakers_open(self.category, if is_open { 1.0 } else { -1.0 });
+        }
+    }
+
     fn opened(&self) -> MutexGuard<'_, Option<Instant>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.count(false);
     }
 }

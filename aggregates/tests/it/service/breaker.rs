@@ -264,3 +264,22 @@ async fn an_answer_of_a_probe_that_its_caller_keeps_takes_no_place_of_another() 
     service.execute(command()).await.expect("the second probe is answered");
     drop(said_nothing);
 }
+
+#[tokio::test]
+async fn breakers_of_one_category_are_counted_together_while_they_turn_commands_away() {
+    let recorder = DebuggingRecorder::new();
+    let _here = metrics::set_default_local_recorder(&recorder);
+    let stub = Stub::with([]);
+    let [open_still, closed_again, gone] =
+        [LONG, SHORT, LONG].map(|open_for| stub.service(breaking(1, open_for, 1)));
+
+    for service in [&open_still, &closed_again, &gone] {
+        half_opened(service, &stub).await;
+    }
+    closed_again.execute(command()).await.expect("the probe is answered");
+    drop(gone);
+
+    let mut told = Recorded::by(&recorder);
+    told.take();
+    assert_eq!(told.of("annals_command_breaker_open{category=jar}"), 1.0, "{:#?}", told.series());
+}
