@@ -6,7 +6,8 @@ use crate::error::ExecuteError;
 
 /// Why a command sent to a handle was not carried out.
 ///
-/// Something may have been written only after [`HandleError::Lost`] and [`ExecuteError::OutcomeUnknown`].
+/// Something may have been written only after [`HandleError::Lost`], [`HandleError::Interrupted`] and
+/// [`ExecuteError::OutcomeUnknown`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandleError<R> {
@@ -30,6 +31,17 @@ pub enum HandleError<R> {
         /// What the panic said.
         message: String,
     },
+    /// The aggregate's own code panicked while a repository carried out the command for a command service, before its
+    /// append or after it: the events may be there. Under its command id send it again: what was done is not done twice.
+    #[error(
+        "aggregate {stream} panicked over a command, which may or may not have been carried out: {message}"
+    )]
+    Interrupted {
+        /// The aggregate's stream.
+        stream: StreamName,
+        /// What the panic said.
+        message: String,
+    },
     /// The handles are being shut down; nothing was written. Send it to another process.
     #[error("handles are shut down, nothing was written")]
     ShutDown,
@@ -48,7 +60,7 @@ impl<R> HandleError<R> {
         match self {
             Self::Execute(error) => error.is_transient(),
             Self::Busy { .. } | Self::ShutDown => true,
-            Self::Panicked { .. } | Self::Lost { .. } => false,
+            Self::Panicked { .. } | Self::Interrupted { .. } | Self::Lost { .. } => false,
         }
     }
 
@@ -56,7 +68,11 @@ impl<R> HandleError<R> {
     pub fn refusal(&self) -> Option<&R> {
         match self {
             Self::Execute(error) => error.refusal(),
-            Self::Busy { .. } | Self::Panicked { .. } | Self::ShutDown | Self::Lost { .. } => None,
+            Self::Busy { .. }
+            | Self::Panicked { .. }
+            | Self::Interrupted { .. }
+            | Self::ShutDown
+            | Self::Lost { .. } => None,
         }
     }
 }

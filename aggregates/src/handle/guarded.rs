@@ -14,7 +14,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// As [`guarded`], for a future.
-pub(super) async fn guarded_future<T>(future: impl Future<Output = T> + Send) -> Result<T, String> {
+pub(crate) async fn guarded_future<T>(future: impl Future<Output = T> + Send) -> Result<T, String> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| match guarded(|| future.as_mut().poll(context)) {
         Ok(Poll::Pending) => Poll::Pending,

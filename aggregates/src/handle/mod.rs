@@ -14,7 +14,7 @@ mod batch;
 mod directory;
 mod envelope;
 mod error;
-mod guarded;
+pub(crate) mod guarded;
 mod options;
 mod plan;
 mod registry;

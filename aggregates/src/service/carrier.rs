@@ -1,7 +1,7 @@
 //! Who carries commands out: the repository, or the handles to aggregates in memory.
 //!
-//! A panic of the aggregate's own code passes through the repository and ends its caller's task, as it would without a
-//! service; handles make an error of it. Either way it is counted.
+//! A panic of the aggregate's own code is an error here, and never the end of the caller's task. Handles know that nothing
+//! of the command was written; before a repository that is not known.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,9 +10,12 @@ use std::task::{Context, Poll};
 use annals_eventstore::EventStore;
 use tower::Service;
 
+use super::command::Command;
 use super::idempotency::Keyed;
 use crate::aggregate::Aggregate;
+use crate::error::{ExecuteError, Fault, LoadError};
 use crate::executed::Executed;
+use crate::handle::guarded::guarded_future;
 use crate::handle::{HandleError, Handles};
 use crate::repository::Repository;
 
@@ -35,7 +38,14 @@ pub trait CarriesOut<A: Aggregate>: Clone + Send + Sync + 'static {
 impl<A: Aggregate, S: EventStore> CarriesOut<A> for Repository<A, S> {
     async fn carry_out(&self, keyed: Keyed<A>) -> Answer<A> {
         let (command, options) = keyed.into_parts();
-        Ok(self.execute_with(&command.aggregate, command.command, &command.context, options).await?)
+        let stream = A::stream_name(&command.aggregate);
+        let stream = stream.map_err(LoadError::from).map_err(Fault::from).map_err(ExecuteError::from)?;
+        let Command { aggregate, command, context, .. } = command;
+        // It may stand on either side of the append: an event that was stored is taken in afterwards.
+        match guarded_future(self.execute_with(&aggregate, command, &context, options)).await {
+            Ok(answer) => Ok(answer?),
+            Err(message) => Err(HandleError::Interrupted { stream, message }),
+        }
     }
 
     async fn finish(&self) {

@@ -64,7 +64,9 @@ impl<R> CommandError<R> {
         matches!(
             self,
             Self::Handle(
-                HandleError::Lost { .. } | HandleError::Execute(ExecuteError::OutcomeUnknown { .. })
+                HandleError::Lost { .. }
+                    | HandleError::Interrupted { .. }
+                    | HandleError::Execute(ExecuteError::OutcomeUnknown { .. })
             ) | Self::Deadline(DeadlineError::EffectUnknown { .. })
         )
     }
@@ -108,9 +110,9 @@ fn outcome_of_handle<R>(error: &HandleError<R>) -> CommandOutcome {
             CommandOutcome::Refused
         }
         HandleError::Execute(ExecuteError::Conflict { .. }) => CommandOutcome::Conflict,
-        HandleError::Execute(ExecuteError::OutcomeUnknown { .. }) | HandleError::Lost { .. } => {
-            CommandOutcome::Unknown
-        }
+        HandleError::Execute(ExecuteError::OutcomeUnknown { .. })
+        | HandleError::Lost { .. }
+        | HandleError::Interrupted { .. } => CommandOutcome::Unknown,
         HandleError::Execute(ExecuteError::Fault(_)) | HandleError::Panicked { .. } => CommandOutcome::Fault,
         HandleError::Busy { .. } => CommandOutcome::Shed,
         HandleError::ShutDown => CommandOutcome::ShutDown,

@@ -99,28 +99,35 @@ async fn each_command_is_counted_once_by_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn a_panic_passes_through_the_repository_and_handles_make_an_error_of_it_and_both_are_counted() {
+async fn a_panic_is_an_error_of_unknown_effect_before_a_repository_and_of_none_before_handles() {
     let recorder = DebuggingRecorder::new();
     let _here = metrics::set_default_local_recorder(&recorder);
     let (store, options) = (ScriptedStore::default(), CommandServiceOptions::default());
+    let repository = CommandService::new(jars(&store), options).unwrap();
+    let handles = CommandService::new(Handles::new(jars(&store), HandleOptions::default()), options).unwrap();
     let drop_it = || Command::new(1, JarCommand::Drop, CommandId::new());
 
-    let through_the_repository = CommandService::new(jars(&store), options).unwrap();
-    let sent = through_the_repository.clone();
-    let panicked = tokio::spawn(async move { sent.execute(drop_it()).await }).await;
-    through_the_repository.shut_down().await;
-    let handles = Handles::new(jars(&store), HandleOptions::default());
-    let failed = CommandService::new(handles, options).unwrap().execute(drop_it()).await;
+    let interrupted = repository.execute(drop_it()).await.expect_err("it fell down");
+    // It panics over the events that it has stored, and over them ever after.
+    let crack = || Command::new(2, JarCommand::Crack, CommandId::from("crack"));
+    let cracked = repository.execute(crack()).await.expect_err("it is cracked");
+    let panicked = handles.execute(drop_it()).await.expect_err("it fell down");
 
+    for unknown in [&interrupted, &cracked] {
+        assert!(matches!(unknown, CommandError::Handle(HandleError::Interrupted { .. })), "{unknown:?}");
+        assert!(unknown.may_have_effect(), "{unknown:?}");
+    }
+    assert!(interrupted.to_string().contains("the jar fell down"), "{interrupted}");
+    assert!(matches!(&panicked, CommandError::Handle(HandleError::Panicked { .. })), "{panicked:?}");
+    assert!(!panicked.may_have_effect() && !panicked.is_transient());
     let mut told = Recorded::by(&recorder);
     told.take();
-    assert!(panicked.is_err_and(|ended| ended.is_panic()));
-    let failed = failed.expect_err("it fell down");
-    assert!(matches!(&failed, CommandError::Handle(HandleError::Panicked { .. })), "{failed:?}");
-    assert!(!failed.may_have_effect() && !failed.is_transient());
-    for outcome in ["abandoned", "fault"] {
+    for (outcome, times) in [("unknown", 2.0), ("fault", 1.0), ("abandoned", 0.0)] {
         let series = format!("annals_commands_total{{category=jar,command=JarCommand,outcome={outcome}}}");
-        assert_eq!(told.of(&series), 1.0, "{outcome}: {:#?}", told.series());
+        assert_eq!(told.of(&series), times, "{outcome}: {:#?}", told.series());
+    }
+    for service in [repository, handles] {
+        service.shut_down().await;
     }
 }
 
