@@ -10,7 +10,8 @@
 //!
 //! Guarantees
 //! - nobody is answered before the common append is over, and nobody by what another one's failed append led to;
-//! - a refusal is answered on a state that was current: one the append has proven, or one just read.
+//! - a refusal is answered on a state that was current: one the append has proven, or one just read;
+//! - a command under a key is not decided after its caller has gone: a repetition may have been answered elsewhere.
 
 use std::sync::Arc;
 
@@ -138,7 +139,11 @@ impl<A: Aggregate, S: EventStore> Resident<A, S> {
         None
     }
 
-    async fn round(&mut self, waiting: Waiting<A>, is_current: bool) -> Round<A> {
+    async fn round(&mut self, mut waiting: Waiting<A>, is_current: bool) -> Round<A> {
+        waiting.retain(|one| !one.is_given_up());
+        if waiting.is_empty() {
+            return Round::Over(waiting);
+        }
         let base = self.baseline.clone().unwrap_or_default().loaded;
         let plan = Plan::of(&base.state, waiting);
         let append = AppendDecisions {

@@ -20,6 +20,12 @@ pub(super) struct Envelope<A: Aggregate> {
 }
 
 impl<A: Aggregate> Envelope<A> {
+    /// True where whoever asked has gone away and can ask again: under a key. Nobody is to be surprised by its effect
+    /// after a repetition was refused.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.options.key.is_some() && self.answer.is_closed()
+    }
+
     /// Answers. Whoever asked may have gone away, and the answer with them.
     pub(super) fn reply(self, answer: Answer<A>) {
         drop(self.answer.send(answer));

@@ -41,7 +41,8 @@ use registry::Registry;
 /// Handles to the aggregates of one type. Cheap to clone; all clones share the aggregates in memory.
 ///
 /// For aggregates that many callers meet at: their commands are batched instead of fighting each other. A caller
-/// that goes away while it waits leaves its command in the mailbox, and it is carried out.
+/// that goes away while it waits leaves its command in the mailbox, and it is carried out; under an idempotency key it is
+/// not, unless it was decided already: its caller can send it again.
 ///
 /// # Examples
 ///
@@ -116,7 +117,7 @@ impl<A: Aggregate, S: EventStore> Handles<A, S> {
         self.execute_told(id, command, context, options, || ()).await
     }
 
-    /// As [`Handles::execute_with`]; tells when the command has its place in the mailbox, from where on it is
+    /// As [`Handles::execute_with`]; tells when the command has its place in the mailbox, from where on it may be
     /// carried out even if the caller goes away.
     pub(crate) async fn execute_told(
         &self,

@@ -141,7 +141,8 @@ impl<A: Aggregate> CommandService<A> {
     }
 
     /// Lets no more commands in, those that wait for a place included, and waits until those that are under way are
-    /// answered, what waits in mailboxes is carried out, and snapshots that are due are written. Handles that it stands before are shut down with it.
+    /// answered, what somebody still waits for in mailboxes is carried out, and snapshots that are due are written.
+    /// Handles that it stands before are shut down with it.
     pub async fn shut_down(&self) {
         self.drain.close();
         if let Some(shed) = &self.shed {

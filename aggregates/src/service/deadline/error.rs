@@ -15,7 +15,8 @@ pub enum DeadlineError {
         command_id: CommandId,
     },
     /// It had begun: its events may be there, or may yet come. Send it again with the same command id: what was done is
-    /// not done twice, and the answer tells what became of it.
+    /// not done twice. That it was applied, now or already, is final. A refusal is not, while the first try may still be
+    /// under way; after [`EventStore::cancel_key`](annals_eventstore::EventStore::cancel_key) nothing can come of it.
     #[error(
         "command {command_id} was not answered by its deadline and may have an effect: \
          send it again with the same command id"

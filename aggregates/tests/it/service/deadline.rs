@@ -116,6 +116,31 @@ async fn a_command_without_room_in_its_mailbox_has_not_begun_and_one_with_room_h
     gate.let_through(10);
     let again = Command::new(1, JarCommand::Put(10), CommandId::from("waiting"));
     let again = service.execute(again).await.expect("the log is well again");
-    assert!(matches!(again, Executed::AlreadyApplied(_)), "{again:?}");
+    assert!(matches!(again, Executed::Applied { .. }), "it had not been decided: {again:?}");
     assert_eq!(jars(&store).load(&1).await.unwrap().state.coins, 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_in_a_mailbox_has_no_effect_after_its_repetition_elsewhere_was_refused() {
+    let store = ScriptedStore::default();
+    let gate = store.gated();
+    let here =
+        CommandService::new(Handles::new(jars(&store), HandleOptions::default()), within(SECOND)).unwrap();
+    let elsewhere = CommandService::new(jars(&store), within(SECOND)).unwrap();
+    let put = Command::new(1, JarCommand::Put(5), CommandId::from("put"));
+    let take = || Command::new(1, JarCommand::Take(5), CommandId::from("take"));
+    let putting = here.clone();
+    let putting = tokio::spawn(async move { putting.execute(put).await });
+    gate.until_one_arrived().await;
+
+    let late =
+        here.execute(take().by(Instant::now() + SECOND / 2)).await.expect_err("it waits in the mailbox");
+    let refused = elsewhere.execute(take()).await.expect_err("there is nothing in the jar");
+    gate.let_through(10);
+    putting.await.unwrap().expect("it is stored in time");
+    here.shut_down().await;
+
+    assert!(late.may_have_effect(), "{late:?}");
+    assert!(refused.refusal().is_some(), "{refused:?}");
+    assert_eq!(jars(&store).load(&1).await.unwrap().state.coins, 5);
 }

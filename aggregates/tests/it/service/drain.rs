@@ -50,22 +50,24 @@ async fn an_answer_that_its_caller_keeps_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn what_waits_in_mailboxes_is_carried_out_though_nobody_waits_for_it() {
+async fn what_was_decided_is_carried_out_though_nobody_waits_for_it_and_what_was_not_is_given_up() {
     let store = ScriptedStore::default();
     let gate = store.gated();
     let handles = Handles::new(jars(&store), HandleOptions::default());
     let service = CommandService::new(handles, CommandServiceOptions::default()).unwrap();
-    let gone = [sent(&service), sent(&service)];
+    let decided = sent(&service);
     gate.until_one_arrived().await;
-    for one in gone {
-        one.abort();
-        let _aborted = one.await;
+    let in_the_mailbox = sent(&service);
+    tokio::task::yield_now().await;
+    for gone in [decided, in_the_mailbox] {
+        gone.abort();
+        let _aborted = gone.await;
     }
 
     gate.let_through(10);
     service.shut_down().await;
 
-    assert_eq!(jars(&store).load(&1).await.unwrap().state.coins, 2);
+    assert_eq!(jars(&store).load(&1).await.unwrap().state.coins, 1);
     let refused = service.execute(command()).await;
     assert!(matches!(refused, Err(CommandError::ShutDown(_))), "{refused:?}");
 }
