@@ -52,6 +52,8 @@ const BESIDE: &[Beside] = &[
     beside(46, "standby::a_reader_on_a_standby_skips_no_append_that_was_open_when_it_looked", NO_STANDBY),
     beside(46, "standby::a_subscription_on_a_standby_goes_on_over_its_promotion", NO_STANDBY),
     beside(54, "slot_crash::a_crash_in_the_middle_of_a_batch_applies_every_event_once_and_keys_in_order", NO_READ_MODEL),
+    beside(54, "runner_processes::processes_that_are_killed_and_stopped_by_signals_apply_every_event_once_and_keys_in_order", NO_READ_MODEL),
+    beside(55, "runner_processes::processes_that_are_killed_and_stopped_by_signals_apply_every_event_once_and_keys_in_order", NO_READ_MODEL),
     beside(62, "subscription::a_stream_whose_events_go_while_it_is_read_stops_nobody", "events do not go"),
     beside(64, "lease_rows::a_checkpoint_moves_in_the_table_if_and_only_if_its_transition_moves_it", NO_READ_MODEL),
     beside(64, "runner::a_runner_that_lost_its_lease_without_knowing_changes_nothing_more", NO_READ_MODEL),

@@ -48,6 +48,7 @@ mod roles;
 mod runner;
 mod scrub_measured;
 mod scrub_schedules;
+mod runner_processes;
 mod settled_over_a_crash;
 mod silent_server;
 mod slot_batches;

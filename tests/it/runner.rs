@@ -20,14 +20,14 @@ use tokio_postgres::Client;
 use crate::support::TestDb;
 
 const SOON: Duration = Duration::from_secs(30);
-const SLOTS: u16 = 8;
-const STREAMS: usize = 24;
+pub(crate) const SLOTS: u16 = 8;
+pub(crate) const STREAMS: usize = 24;
 
 /// Writes one row an event, by plain INSERT, with who wrote it: an event that came twice would fail.
-struct Audit {
-    runner: &'static str,
+pub(crate) struct Audit {
+    pub(crate) runner: &'static str,
     /// Lets batches go on, where the test wants to hold them up.
-    gate: Option<Arc<Semaphore>>,
+    pub(crate) gate: Option<Arc<Semaphore>>,
 }
 
 impl Projection for Audit {
@@ -64,7 +64,7 @@ fn runner(store: &PostgresStore, name: &'static str, lease: Duration) -> Runner 
 }
 
 /// Appends an event to each of some streams, so many times.
-async fn append(store: &PostgresStore, times: usize) -> Result<GlobalPosition, TestFailure> {
+pub(crate) async fn append(store: &PostgresStore, times: usize) -> Result<GlobalPosition, TestFailure> {
     let mut last = GlobalPosition::START;
     for n in 0..times * STREAMS {
         let stream = format!("account-{}", n % STREAMS).parse()?;
@@ -75,7 +75,7 @@ async fn append(store: &PostgresStore, times: usize) -> Result<GlobalPosition, T
 }
 
 /// Waits until every slot has come to a position.
-async fn reached(client: &Client, position: GlobalPosition) -> TestResult {
+pub(crate) async fn reached(client: &Client, position: GlobalPosition) -> TestResult {
     let sql = "select coalesce(min(position), 0) from annals.checkpoints where consumer = 'audit' having count(*) = $1";
     let reached = async {
         loop {
@@ -142,13 +142,13 @@ async fn in_the_middle(client: &Client, batches: i64) -> TestResult {
 
 /// What an audit table holds: rows, events of the log without a row, rows out of their stream's order.
 #[derive(Debug, PartialEq, Eq)]
-struct Audited {
-    rows: i64,
+pub(crate) struct Audited {
+    pub(crate) rows: i64,
     missing: i64,
     out_of_order: i64,
 }
 
-async fn audited(log: &Client, read_models: &Client) -> Result<Audited, TestFailure> {
+pub(crate) async fn audited(log: &Client, read_models: &Client) -> Result<Audited, TestFailure> {
     let rows = read_models.query("select position from audit", &[]).await?;
     let rows: HashSet<i64> = rows.iter().map(|row| row.get(0)).collect();
     let events = log.query("select position from annals.events", &[]).await?;
@@ -161,7 +161,7 @@ async fn audited(log: &Client, read_models: &Client) -> Result<Audited, TestFail
     Ok(Audited { rows: i64::try_from(rows.len())?, missing: i64::try_from(missing)?, out_of_order })
 }
 
-fn all_once(rows: usize) -> Audited {
+pub(crate) fn all_once(rows: usize) -> Audited {
     Audited { rows: i64::try_from(rows).expect("a small number"), missing: 0, out_of_order: 0 }
 }
 
@@ -294,5 +294,24 @@ async fn a_read_model_lives_in_another_database_than_its_log() -> TestResult {
     let here: i64 =
         log.connect().await?.query_one("select count(*) from annals.checkpoints", &[]).await?.get(0);
     assert_eq!(here, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tailer_that_is_stopped_stops_no_slot_for_good() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, client) = (db.store(), db.connect().await?);
+    let runner = runner(&store, "only", SOON).start().await?;
+    let end = append(&store, 1).await?;
+    reached(&client, end).await?;
+
+    store.tailer().stop();
+    let end = append(&store, 1).await?;
+    reached(&client, end).await?;
+    runner.stop().await;
+
+    let stopped = "select count(*) from annals.leases where stopped is not null";
+    assert_eq!(client.query_one(stopped, &[]).await?.get::<_, i64>(0), 0);
+    assert_eq!(audited(&client, &client).await?, all_once(2 * STREAMS));
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use annals_eventstore::postgres::{CheckpointError, Consumer, HeldLease, SlotError, SlotStatus};
-use annals_eventstore::{Partition, RunnerId};
+use annals_eventstore::{Partition, RunnerId, StopReason};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
@@ -56,6 +56,10 @@ impl Slots {
             let outcome = match ended {
                 Ok(Ok(_)) => Outcome::Stopped,
                 Ok(Err(SlotError::Checkpoint(CheckpointError::TakenOver { .. }))) => Outcome::TakenOver,
+                // Somebody stopped the tailer of the process, which says nothing about the slot.
+                Ok(Err(SlotError::Subscription(StopReason::TailerStopped | StopReason::Unsubscribed))) => {
+                    Outcome::Stopped
+                }
                 Ok(Err(error)) => Outcome::Failed(in_full(&error)),
                 Err(_) => Outcome::Failed("it panicked; the batch at hand was rolled back".to_owned()),
             };
