@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::{PoolOptions, StoreConfig};
+use annals_eventstore::postgres::{OpenError, PoolOptions, StoreConfig};
 use annals_eventstore::{
     Append, AppendError, AppendMany, EventStore, ExpectedVersion, GlobalPosition, LogQuery, NewEvent,
     PostgresStore, ReadError, StreamQuery, Subscription,
@@ -172,5 +172,29 @@ async fn a_subscription_goes_on_over_another_connection() -> TestResult {
 
     assert_eq!(page.log.events.len(), 5);
     assert_eq!(page.log.events[4].stream.as_str(), "account-1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_log_is_not_opened_over_a_connection_that_falls_silent_and_that_is_no_fault_of_the_schema()
+-> TestResult {
+    let db = TestDb::fresh().await?;
+    let proxy = Proxy::before(db.url()).await?;
+    let config = StoreConfig {
+        notify: false,
+        answer_timeout: Some(ANSWER_TIMEOUT),
+        ..StoreConfig::new(proxy.url().parse()?)
+    };
+    let ready = proxy.ready();
+    let (opened, silent) = tokio::join!(bounded(PostgresStore::open(config)), async {
+        // The session has begun; what is asked now is not answered.
+        proxy.until_ready(ready + 1).await?;
+        proxy.stall();
+        Ok::<_, TestFailure>(())
+    });
+    silent?;
+
+    let refused = opened?.err();
+    assert!(matches!(refused, Some(OpenError::Unavailable(_))), "{refused:?}");
     Ok(())
 }

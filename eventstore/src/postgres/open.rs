@@ -4,7 +4,7 @@ use deadpool_postgres::PoolError;
 
 use super::config::InvalidStoreConfig;
 use super::connect::{ConnectError, ConnectFault, InvalidConnectOptions};
-use super::fault::is_strange_statement;
+use super::fault::{is_strange_statement, is_transient};
 use super::schema::{MigrateError, SchemaName, require_current, require_server};
 use super::session::Session;
 use crate::checkpoint::Lineage;
@@ -35,7 +35,7 @@ pub enum OpenError {
         "a pooler in transaction mode stands before the database; turn the pooler mode on (pooler=transaction)"
     )]
     NeedsPoolerMode(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database could not be reached.
+    /// The database could not be reached, or its connection was lost or fell silent meanwhile.
     #[error("event store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -44,18 +44,26 @@ pub enum OpenError {
 pub(super) async fn examine(session: &Session, schema: &SchemaName) -> Result<Lineage, OpenError> {
     let client = session.client().await.map_err(unreachable_database)?;
     // First, so that whoever has an old server is not told to migrate it.
-    client.in_time(require_server(&***client)).await?;
-    client.in_time(require_current(&***client, schema)).await?;
+    client.in_time(require_server(&***client)).await.map_err(unfit_database)?;
+    client.in_time(require_current(&***client, schema)).await.map_err(unfit_database)?;
     let opening = session.manner.query(&client, &session.statements.opening, &[]).await;
     let rows = opening.map_err(|error| match error.as_db_error().is_some_and(is_strange_statement) {
         true => OpenError::NeedsPoolerMode(error.into()),
-        false => MigrateError::from(error).into(),
+        false => unfit_database(error.into()),
     })?;
     let row = rows.first().expect("a query without a table gives a row");
     if let Some(found) = row.get("fault") {
         return Err(OpenError::NeedsRepair { found });
     }
     Ok(Lineage(row.get("lineage")))
+}
+
+/// Tells a database that cannot be asked now from one that cannot hold the log.
+fn unfit_database(error: MigrateError) -> OpenError {
+    match error {
+        MigrateError::Database(cause) if is_transient(&cause) => OpenError::Unavailable(cause.into()),
+        other => other.into(),
+    }
 }
 
 /// Takes the connection's own error out of the pool's.
