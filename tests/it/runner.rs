@@ -9,8 +9,8 @@ use annals_eventstore::postgres::{
     ConnectOptions, Consumer, Leases, SchemaName, connect, migrate_read_models,
 };
 use annals_eventstore::{
-    Append, Batch, EventStore, ExpectedVersion, GlobalPosition, HandlerError, NewEvent, PostgresStore,
-    RunnerId,
+    Append, Batch, EventStore, ExpectedVersion, GlobalPosition, HandlerError, NewEvent, Partition,
+    PostgresStore, RunnerId,
 };
 use annals_projections::{Projection, Runner, RunnerError, RunnerOptions, discover};
 use tokio::sync::Semaphore;
@@ -26,8 +26,34 @@ pub(crate) const STREAMS: usize = 24;
 /// Writes one row an event, by plain INSERT, with who wrote it: an event that came twice would fail.
 pub(crate) struct Audit {
     pub(crate) runner: &'static str,
-    /// Lets batches go on, where the test wants to hold them up.
-    pub(crate) gate: Option<Arc<Semaphore>>,
+    /// Lets batches go on, where the test wants to hold them up: before they write, or behind that.
+    pub(crate) gate: Option<(Gap, Arc<Semaphore>)>,
+}
+
+/// Where a batch is held up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gap {
+    BeforeWriting,
+    BeforeTheCheckpoint,
+}
+
+impl Gap {
+    /// What the session of a batch has done last that is held up here.
+    fn last_statement(self) -> &'static str {
+        match self {
+            Self::BeforeWriting => "savepoint%",
+            Self::BeforeTheCheckpoint => "insert into audit%",
+        }
+    }
+}
+
+impl Audit {
+    async fn pass(&self, gap: Gap) -> Result<(), HandlerError> {
+        match &self.gate {
+            Some((held, gate)) if *held == gap => Ok(gate.acquire().await?.forget()),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Projection for Audit {
@@ -38,6 +64,7 @@ impl Projection for Audit {
         runner text)";
 
     async fn apply(&mut self, batch: Batch<'_>) -> Result<(), HandlerError> {
+        self.pass(Gap::BeforeWriting).await?;
         for event in batch.events {
             let sql = "insert into audit (position, stream, version, partition, epoch, runner)
                        values ($1, $2, $3, $4, $5, $6)";
@@ -47,10 +74,7 @@ impl Projection for Audit {
                 [&position, &event.stream.as_str(), &version, &partition, &epoch, &self.runner];
             batch.transaction.execute(sql, &values).await?;
         }
-        if let Some(gate) = &self.gate {
-            gate.acquire().await?.forget();
-        }
-        Ok(())
+        self.pass(Gap::BeforeTheCheckpoint).await
     }
 }
 
@@ -126,13 +150,13 @@ async fn all_taken_by(client: &Client, runner: RunnerId) -> Result<Duration, Tes
     Ok(begun.elapsed())
 }
 
-/// Waits until so many batches have written their rows and are not committed yet.
-async fn in_the_middle(client: &Client, batches: i64) -> TestResult {
+/// Waits until so many batches are held up.
+async fn in_the_middle(client: &Client, gap: Gap, batches: i64) -> TestResult {
     let sql = "select count(*) from pg_stat_activity
                where datname = current_database() and state = 'idle in transaction'
-                 and query like 'insert into audit%'";
+                 and query like $1";
     let written = async {
-        while client.query_one(sql, &[]).await?.get::<_, i64>(0) < batches {
+        while client.query_one(sql, &[&gap.last_statement()]).await?.get::<_, i64>(0) < batches {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
@@ -211,14 +235,14 @@ async fn a_runner_that_dies_in_the_middle_of_its_batches_is_replaced_within_a_le
     let options = RunnerOptions { name: "doomed".to_owned(), lease, ..RunnerOptions::default() };
     let doomed = Runner::new(&store)
         .options(options)
-        .host(move || Audit { runner: "doomed", gate: Some(Arc::clone(&held)) })
+        .host(move || Audit { runner: "doomed", gate: Some((Gap::BeforeTheCheckpoint, Arc::clone(&held))) })
         .start()
         .await?;
     spread(&client, &[8]).await?;
     append(&store, 2).await?;
     let survivor = runner(&store, "survivor", lease).start().await?;
 
-    in_the_middle(&client, 1).await?;
+    in_the_middle(&client, Gap::BeforeTheCheckpoint, 1).await?;
     doomed.abort();
     let took_over = all_taken_by(&client, survivor.id()).await?;
     let end = append(&store, 2).await?;
@@ -234,6 +258,14 @@ async fn a_runner_that_dies_in_the_middle_of_its_batches_is_replaced_within_a_le
 
 #[tokio::test]
 async fn a_runner_that_lost_its_lease_without_knowing_changes_nothing_more() -> TestResult {
+    for gap in [Gap::BeforeWriting, Gap::BeforeTheCheckpoint] {
+        overtaken_at(gap).await?;
+    }
+    Ok(())
+}
+
+/// Takes every slot from a runner that is in the middle of a batch in each, and lets it go on.
+async fn overtaken_at(gap: Gap) -> TestResult {
     let db = TestDb::fresh().await?;
     let (store, client) = (db.store(), db.connect().await?);
     let leases = Leases::of(&store, store.pool().clone());
@@ -244,12 +276,12 @@ async fn a_runner_that_lost_its_lease_without_knowing_changes_nothing_more() -> 
     let options = RunnerOptions { name: "sleeper".to_owned(), lease, ..RunnerOptions::default() };
     let sleeper = Runner::new(&store)
         .options(options)
-        .host(move || Audit { runner: "sleeper", gate: Some(Arc::clone(&held)) })
+        .host(move || Audit { runner: "sleeper", gate: Some((gap, Arc::clone(&held))) })
         .start()
         .await?;
     spread(&client, &[8]).await?;
     append(&store, 2).await?;
-    in_the_middle(&client, i64::from(SLOTS)).await?;
+    in_the_middle(&client, gap, i64::from(SLOTS)).await?;
 
     client.batch_execute("update annals.leases set lease_until = timestamptz 'epoch'").await?;
     let successor = RunnerId::new();
@@ -263,11 +295,64 @@ async fn a_runner_that_lost_its_lease_without_knowing_changes_nothing_more() -> 
     sleeper.stop().await;
 
     let rows: i64 = client.query_one("select count(*) from audit", &[]).await?.get(0);
-    println!("{fenced} slots taken from one that was in the middle of a batch in each, {rows} rows of its");
+    println!(
+        "{gap:?}: {fenced} slots taken from one that was in the middle of a batch in each, {rows} rows of its"
+    );
     assert_eq!((fenced, rows), (usize::from(SLOTS), 0));
     assert_eq!(checkpoints(&client).await?, before);
     let ours: Vec<_> = leases.list(&audit()).await?.into_iter().map(|slot| slot.lease.owner).collect();
     assert!(ours.iter().all(|owner| *owner == Some(successor)), "{ours:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_commit_under_way_is_waited_for_and_not_split() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, client) = (db.store(), db.connect().await?);
+    let leases = Leases::of(&store, store.pool().clone());
+    let lease = Duration::from_secs(600);
+    let committing = runner(&store, "committing", lease).start().await?;
+    spread(&client, &[8]).await?;
+    let (held, begun) = (db.connect().await?, append(&store, 1).await?);
+    reached(&client, begun).await?;
+    // A deferred trigger: whoever has a row to commit waits in the middle of it.
+    held.batch_execute(
+        "create function hold_up() returns trigger language plpgsql as
+             'begin perform pg_advisory_xact_lock_shared(7); return null; end';
+         create constraint trigger hold_up after insert on audit
+             deferrable initially deferred for each row execute function hold_up();
+         select pg_advisory_lock(7)",
+    )
+    .await?;
+    let end = append(&store, 1).await?;
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and wait_event = 'advisory' and query ilike 'commit%'";
+    while client.query_one(waiting, &[]).await?.get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    client.batch_execute("update annals.leases set lease_until = timestamptz 'epoch'").await?;
+    let (successor, mut refused) = (RunnerId::new(), 0);
+    let held_up = "select l.partition from annals.leases as l join annals.checkpoints as c using (consumer, version, partition)
+                   where c.position < $1 and consumer = 'audit'";
+    for row in client.query(held_up, &[&i64::from(end)]).await? {
+        let partition = Partition(u16::try_from(row.get::<_, i32>(0))?);
+        match leases.take(&audit(), partition, successor, lease).await {
+            Err(error) if error.is_transient() => refused += 1,
+            other => drop(other?),
+        }
+    }
+    held.batch_execute("select pg_advisory_unlock(7)").await?;
+    committing.stop().await;
+    let finishing = runner(&store, "finishing", lease);
+    client.batch_execute("update annals.leases set lease_until = timestamptz 'epoch'").await?;
+    let finishing = finishing.start().await?;
+    reached(&client, end).await?;
+    finishing.stop().await;
+
+    println!("{refused} slots were not taken in the middle of a commit");
+    assert!(refused > 0);
+    assert_eq!(audited(&client, &client).await?, all_once(2 * STREAMS));
     Ok(())
 }
 
