@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::Consumer;
+use annals_eventstore::postgres::{Consumer, connect};
 use annals_eventstore::{Append, EventStore, ExpectedVersion, GlobalPosition, NewEvent, PostgresStore};
 use annals_projections::{Operator, Progress, Runner, RunnerError};
 use serde_json::{Value, json};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::support::{SqlFolder, TestDb};
+use crate::support::{PooledDb, SqlFolder, TestDb, skipped_without_pooler};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -139,5 +139,39 @@ async fn files_that_were_edited_or_are_wrong_are_not_run() -> TestResult {
     edited.write("added.sql", &format!("-- why\n{ADDED};"))?;
     edited.write("projection.toml", &format!("errors = \"stop\"\n{TOML}"))?;
     Runner::new(&store).host_sql(edited.load()?).start().await?.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn behind_a_pooler_a_folder_is_run_and_leaves_nothing_in_its_sessions() -> TestResult {
+    if skipped_without_pooler("behind_a_pooler_a_folder_is_run_and_leaves_nothing_in_its_sessions") {
+        return Ok(());
+    }
+    let (pooled, folder) = (PooledDb::fresh(2).await?, sums()?);
+    let (store, client) = (pooled.store(), pooled.db.connect().await?);
+    let runner = Runner::new(&store).host_sql(folder.load()?).start().await?;
+
+    append(&store, "account-1", "opened", &json!({})).await?;
+    let mut last = GlobalPosition::START;
+    for amount in 1..=30 {
+        last = append(&store, "account-1", "added", &json!({"amount": amount})).await?;
+    }
+    let direct = pooled.db.store();
+    reach(&direct, last).await?;
+    runner.stop().await;
+
+    assert_eq!(rows(&client).await?, [("account-1".to_owned(), 465, 31)]);
+    // While one session is in a transaction the other one is the second of the pooler.
+    let options = pooled.pooler.options()?;
+    let (mut one, other) = (connect(&options).await?.into_client(), connect(&options).await?.into_client());
+    let left = "select count(*) || ' ' || current_setting('search_path') from pg_prepared_statements";
+    let in_one = one.transaction().await?;
+    for said in [in_one.simple_query(left).await?, other.simple_query(left).await?] {
+        let row = said.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        assert_eq!(row.and_then(|row| row.get(0)), Some("0 \"$user\", public"));
+    }
     Ok(())
 }

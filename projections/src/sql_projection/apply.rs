@@ -15,7 +15,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Statement, Transaction};
 
-use super::apply_error::{ApplyError, Span};
+use super::apply_error::{ApplyError, EventRange};
 use super::events_relation::EventsRelation;
 use super::parameter_value::values;
 use super::place::Place;
@@ -33,9 +33,9 @@ struct Step<'e> {
 }
 
 impl Step<'_> {
-    fn span(&self) -> Span {
+    fn range(&self) -> EventRange {
         let position = |event: Option<&&RecordedEvent>| event.map(|event| event.position).unwrap_or_default();
-        Span { from: position(self.events.first()), to: position(self.events.last()) }
+        EventRange { from: position(self.events.first()), to: position(self.events.last()) }
     }
 }
 
@@ -89,13 +89,13 @@ async fn prepared(
         firsts.entry(step.file).or_insert(step);
     }
     let prepare = |(file, step): (&usize, &&Step<'_>)| {
-        let (file, span, handler) = (*file, step.span(), &projection.files()[*file]);
+        let (file, range, handler) = (*file, step.range(), &projection.files()[*file]);
         let prepared = transaction.prepare(handler.statement.sql());
         async move {
             prepared
                 .await
                 .map(|statement| (file, statement))
-                .map_err(|error| told(error, handler, limit, span))
+                .map_err(|error| told(error, handler, limit, range))
         }
     };
     join_all(firsts.iter().map(prepare)).await.into_iter().collect()
@@ -113,7 +113,7 @@ fn carried_out<'a>(
     statement: &'a Statement,
     step: &'a Step<'_>,
 ) -> Result<BoxFuture<'a, Result<(), ApplyError>>, ApplyError> {
-    let failed = move |error| told(error, handler, limit, step.span());
+    let failed = move |error| told(error, handler, limit, step.range());
     if handler.statement.is_set_based() {
         let relation = EventsRelation::of(&step.events);
         let sent = async move { transaction.execute(statement, &relation.parameters()).await };
@@ -133,7 +133,7 @@ fn told(
     error: Error,
     HandlerFile { file, statement }: &HandlerFile,
     limit: Duration,
-    events: Span,
+    events: EventRange,
 ) -> ApplyError {
     let is_ended = error.code() == Some(&SqlState::QUERY_CANCELED);
     match refusal(error, file, |character| statement.origin(character)) {

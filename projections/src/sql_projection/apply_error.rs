@@ -19,7 +19,7 @@ pub enum ApplyError {
     #[error("{events}: the server refuses {place}: {message}")]
     Statement {
         /// The events it was for.
-        events: Span,
+        events: EventRange,
         /// The file, and the place in it where the server names one.
         place: Place,
         /// What the server said.
@@ -32,7 +32,7 @@ pub enum ApplyError {
     #[error("{events}: the server ended {place}, which has {limit:?} for each time it is carried out")]
     Ended {
         /// The events it was for.
-        events: Span,
+        events: EventRange,
         /// The file.
         place: Place,
         /// What a statement has.
@@ -48,14 +48,14 @@ pub enum ApplyError {
 
 /// From an event to another one, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct EventRange {
     /// The first.
     pub from: GlobalPosition,
     /// The last.
     pub to: GlobalPosition,
 }
 
-impl std::fmt::Display for Span {
+impl std::fmt::Display for EventRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.from == self.to {
             write!(f, "event at position {}", self.from)

@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use super::fault::{Fault, FaultReason, FolderError};
-use super::mark::{self, Marked};
+use super::filled_by::{self, FilledBy};
 use super::place::Place;
 use super::prepare::{PrepareError, fault, refusal};
 use super::projection::SqlProjection;
@@ -11,7 +11,7 @@ use super::session::{outside, outside_before, search_path};
 
 impl SqlProjection {
     /// Creates the schema, and the tables in it by `setup.sql`, which may run again and again. One process at a time
-    /// does so, in one transaction. The schema is marked with the files' fingerprint, in its comment.
+    /// does so, in one transaction. The fingerprint of the files stands in the comment of the schema.
     ///
     /// # Errors
     ///
@@ -23,8 +23,8 @@ impl SqlProjection {
         let lock = "select pg_catalog.pg_advisory_xact_lock(1634627169, pg_catalog.hashtext($1))";
         transaction.query(lock, &[&format!("projection {}", self.name())]).await?;
         let own = format!("create schema if not exists \"{schema}\"; {}", search_path(schema));
-        let marked = mark::read(&transaction, self).await?;
-        if let Marked::Strangers(reason) = marked {
+        let filled_by = filled_by::read(&transaction, self).await?;
+        if let FilledBy::Others(reason) = filled_by {
             let place = Place::top(self.manifest_file());
             return Err(FolderError(vec![Fault { place, reason }]).into());
         }
@@ -42,9 +42,9 @@ impl SqlProjection {
             let reason = FaultReason::Outside { relations, schema: schema.clone() };
             return Err(FolderError(vec![Fault { place: Place::top(&file.path), reason }]).into());
         }
-        // Only the owner of the schema may leave a mark, and others may run the projection.
-        if let Marked::Nobodys = marked {
-            mark::leave(&transaction, self).await?;
+        // Only the owner of the schema may say so, and others may run the projection.
+        if let FilledBy::Nobody = filled_by {
+            filled_by::say(&transaction, self).await?;
         }
         Ok(transaction.commit().await?)
     }

@@ -122,7 +122,7 @@ const SQL_PROJECTION: &[(&str, &[&str])] = &[
     ("values", &["events_relation", "parameter_value", "value", "value_error"]),
     (
         "those who need a server",
-        &["apply", "apply_error", "mark", "prepare", "session", "set_up", "sql_handlers"],
+        &["apply", "apply_error", "filled_by", "prepare", "session", "set_up", "sql_handlers"],
     ),
 ];
 
