@@ -49,10 +49,10 @@ impl Gap {
 
 impl Audit {
     async fn pass(&self, gap: Gap) -> Result<(), HandlerError> {
-        match &self.gate {
-            Some((held, gate)) if *held == gap => Ok(gate.acquire().await?.forget()),
-            _ => Ok(()),
+        if let Some((_, gate)) = self.gate.as_ref().filter(|(held, _)| *held == gap) {
+            gate.acquire().await?.forget();
         }
+        Ok(())
     }
 }
 
