@@ -3,6 +3,7 @@
 mod application;
 mod assigned;
 mod duties;
+mod projector;
 mod scrubber;
 
 /// The password of roles that log in, where the server asks for one.
