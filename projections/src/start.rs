@@ -1,6 +1,6 @@
 //! Starting a projection.
 
-use annals_eventstore::postgres::{CheckpointError, ClaimedCheckpoint, Consumer, Slot};
+use annals_eventstore::postgres::{CheckpointError, ClaimedCheckpoint, Consumer, Leases, Slot};
 use annals_eventstore::{Partition, PostgresStore};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span};
@@ -17,7 +17,7 @@ pub enum StartError {
     /// Its tables could not be created; nothing was changed.
     #[error(transparent)]
     Tables(#[from] TablesError),
-    /// It is dealt to several slots, and each of them wants a projection of its own: a runner gives it one. Nothing was
+    /// It is dealt to several slots, or was when it was first registered, and each of them wants a projection of its own: a runner gives it one. Nothing was
     /// changed.
     #[error("projection {projection} has {partitions} slots; host it in a runner")]
     Partitioned {
@@ -51,6 +51,11 @@ pub async fn start<P: Projection>(
     let handler = Hosted::new(projection).map_err(named)?;
     create_tables::<P>(&read_models).await?;
     let consumer = Consumer { name: P::NAME.to_owned(), version: P::VERSION };
+    let registered = Leases::of(store, read_models.clone()).register(&consumer, 1, P::SCHEMA).await?;
+    if registered.len() != 1 {
+        let partitions = u16::try_from(registered.len()).unwrap_or(u16::MAX);
+        return Err(StartError::Partitioned { projection: P::NAME, partitions });
+    }
     let partition = Partition::default();
     let checkpoint = ClaimedCheckpoint::claim(store, &read_models, consumer, partition).await?;
     let slot = Slot::new(store, read_models, checkpoint, handler, selector::<P>(partition, 1));

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::Consumer;
+use annals_eventstore::postgres::{CheckpointError, ClaimedCheckpoint, Consumer};
 use annals_eventstore::{
-    Append, Batch, EventStore, ExpectedVersion, GlobalPosition, HandlerError, NewEvent, Partition,
+    Append, Batch, Cursor, EventStore, ExpectedVersion, GlobalPosition, HandlerError, NewEvent, Partition,
     PostgresStore,
 };
 use annals_projections::{
@@ -195,5 +195,24 @@ async fn a_hundred_who_wait_ask_the_database_as_one() -> TestResult {
     // One after the other, each over a connection that is free then: of sixteen, those two or three that asked last.
     assert!((1..=3).contains(&at_once), "{at_once} connections");
     runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_slot_has_in_hand_is_refused_also_where_it_has_not_come_so_far() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, mut client) = (db.store(), db.connect().await?);
+    let runner = start(&store).await?;
+    runner.stop().await;
+    let operator = Operator::of(&store, store.pool().clone());
+    let (partition, pool) = (Partition(3), store.pool());
+    let held = ClaimedCheckpoint::claim(&store, pool, counted(), partition).await?;
+
+    operator.reset(&counted(), "the tables are emptied under its first batch").await?;
+
+    let transaction = client.transaction().await?;
+    let to = Cursor { position: GlobalPosition::try_from(5)?, event_id: None };
+    let late = held.advance(&transaction, to).await;
+    assert!(matches!(late, Err(CheckpointError::TakenOver { .. })), "{late:?}");
     Ok(())
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::{CheckpointError, SlotError};
+use annals_eventstore::postgres::{CheckpointError, Consumer, Leases, SlotError};
 use annals_eventstore::{
     Append, Batch, EventFilter, EventStore, EventType, GlobalPosition, HandlerError, NewEvent, PostgresStore,
     StartAt,
 };
-use annals_projections::{Projection, RunningProjection, Stopped, WaitError, start};
+use annals_projections::{Projection, RunningProjection, StartError, Stopped, WaitError, start};
 use tokio_postgres::Client;
 
 use crate::support::TestDb;
@@ -265,5 +265,24 @@ async fn projections_and_subscriptions_of_a_process_share_one_reader_of_the_log(
     audit.stop().await?;
     drop(subscription);
     assert_eq!(tailer.live_subscriptions(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_projection_that_was_started_has_one_slot_from_then_on_and_one_that_has_several_is_not_started()
+-> TestResult {
+    let db = TestDb::fresh().await?;
+    let store = db.store();
+    let leases = Leases::of(&store, store.pool().clone());
+    start(&store, Audit::with(Fault::None)).await?.stop().await?;
+
+    let audit = Consumer { name: Audit::NAME.to_owned(), version: Audit::VERSION };
+    assert_eq!(leases.register(&audit, 16, None).await?.len(), 1, "its keys are dealt to no other slot");
+
+    let other = TestDb::fresh().await?;
+    let leases = Leases::of(&other.store(), other.store().pool().clone());
+    leases.register(&audit, 16, None).await?;
+    let started = start(&other.store(), Audit::with(Fault::None)).await;
+    assert!(matches!(started, Err(StartError::Partitioned { partitions: 16, .. })), "{started:?}");
     Ok(())
 }

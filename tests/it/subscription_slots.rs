@@ -11,6 +11,7 @@ use annals_eventstore::{
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::TestDb;
@@ -74,5 +75,51 @@ async fn slots_of_one_tailer_apply_every_event_once_and_end_with_it() -> TestRes
     tailer.stop();
     let ended = timeout(SOON, second.task).await??;
     assert!(matches!(ended, Err(SlotError::Subscription(StopReason::TailerStopped))), "{ended:?}");
+    Ok(())
+}
+
+/// Behaves as if an attempt before had stored its first batch and lost the answer: the checkpoint stands behind it, and
+/// what is written again is refused.
+struct StoredBefore {
+    elsewhere: Client,
+    given: watch::Sender<Vec<GlobalPosition>>,
+}
+
+impl EventHandler for StoredBefore {
+    fn handle<'a>(&'a mut self, batch: Batch<'a>) -> HandlerFuture<'a> {
+        Box::pin(async move {
+            let is_first = self.given.borrow().is_empty();
+            self.given.send_modify(|given| given.extend(batch.events.iter().map(|event| event.position)));
+            if is_first {
+                let last = batch.events.last().expect("a batch has events");
+                let store =
+                    "update annals.checkpoints set position = $1, event_id = $2 where consumer = 'stored'";
+                self.elsewhere.execute(store, &[&i64::from(last.position), &last.id.as_uuid()]).await?;
+                return Err("duplicate key value violates unique constraint".into());
+            }
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_was_stored_before_and_whose_answer_was_lost_stops_nobody() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let store = db.store();
+    let first = append(&db, "noted").await?;
+    let consumer = Consumer { name: "stored".to_owned(), version: 1 };
+    let checkpoint = ClaimedCheckpoint::claim(&store, store.pool(), consumer, Partition::default()).await?;
+    let (given, mut seen) = watch::channel(Vec::new());
+    let handler = StoredBefore { elsewhere: db.connect().await?, given };
+    let slot = Slot::new(&store, store.pool().clone(), checkpoint, handler, Box::new(|_| true));
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(slot.run(stop.clone()));
+    timeout(SOON, seen.wait_for(|seen| seen == &[first])).await??;
+
+    let second = append(&db, "noted").await?;
+
+    timeout(SOON, seen.wait_for(|seen| seen == &[first, second])).await??;
+    stop.cancel();
+    assert_eq!(task.await??.position, second);
     Ok(())
 }

@@ -302,7 +302,12 @@ impl<H: EventHandler> Slot<H> {
                 drop(transaction);
                 drop(client);
                 // An owner that was overtaken trips over its successor's rows: then that is the reason.
+                let before = self.checkpoint.checkpoint().position;
                 self.checkpoint.reload(&self.read_models).await?;
+                // So does a batch whose commit was stored although its answer was lost, over its own.
+                if self.checkpoint.checkpoint().position != before {
+                    return Err(SlotError::AnswerLost { from, to });
+                }
                 return Err(SlotError::Handler { from, to, source });
             }
         }

@@ -22,6 +22,14 @@ pub enum SlotError {
         #[source]
         source: HandlerError,
     },
+    /// The batch came again although an attempt before had been stored, whose answer was lost. It goes on behind it.
+    #[error("batch from position {from} to {to} had been stored before, and its answer was lost")]
+    AnswerLost {
+        /// The first event of the batch.
+        from: GlobalPosition,
+        /// The last event of the batch.
+        to: GlobalPosition,
+    },
     /// The checkpoint is not ours any more, or belongs to another log.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -41,6 +49,7 @@ impl SlotError {
             Self::Checkpoint(error) => error.is_transient(),
             // What passes was waited for.
             Self::Subscription(_) => false,
+            Self::AnswerLost { .. } => true,
             Self::Transaction(error) => is_transient(error),
         }
     }

@@ -24,7 +24,7 @@ use super::heart::Renewed;
 use super::host::{Dealt, Host};
 use super::members::Members;
 use super::options::RunnerOptions;
-use super::share::plan;
+use super::share::{plan, turn};
 use super::slots::{Outcome, Slots};
 
 /// How long after a lease is over somebody looks, so that the clock of the database has come so far.
@@ -91,7 +91,7 @@ impl Coordinator {
             };
             self.slots.send_on_errand(is_asked);
             let mine = self.slots.of(&consumer.name, consumer.version);
-            let plan = plan(&slots, &alive, self.id, &mine, nth);
+            let plan = plan(&slots, &alive, self.id, &mine, turn(&consumer));
             self.slots.stop(|held| held.consumer == consumer && plan.give.contains(&held.partition));
             let taken = self.take(nth, &consumer, plan.take, plan.wanted, slots.len()).await?;
             if taken > 0 {

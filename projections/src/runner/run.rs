@@ -118,10 +118,8 @@ impl Runner {
         require_read_models(&connect(&self.read_models).await?.into_client(), &schema).await?;
 
         let RunnerOptions { name, address, build, lease: term, batches, .. } = self.options.clone();
-        let few = PoolOptions { max_size: LEASE_CONNECTIONS, ..PoolOptions::default() };
-        let lease_pool = pool(&self.read_models, few);
-        // The session of a runner that stands still in the middle of a batch is ended together with its lease, so that
-        // the rows it has locked hold up nobody for longer.
+        // The session of a runner that stands still in the middle of a batch, or of a renewal, is ended together with
+        // its lease, so that the rows it has locked hold up nobody for longer.
         let limited = match self.read_models.is_pooled() {
             true => self.read_models.clone(),
             false => {
@@ -129,6 +127,8 @@ impl Runner {
                 self.read_models.clone().with_setting("idle_in_transaction_session_timeout", &limit)
             }
         };
+        let few = PoolOptions { max_size: LEASE_CONNECTIONS, ..PoolOptions::default() };
+        let lease_pool = pool(&limited, few);
         let batch_pool = pool(&limited, PoolOptions { max_size: batches.max(1), ..PoolOptions::default() });
 
         let leases = Leases::of(&self.store, lease_pool.clone());

@@ -3,8 +3,11 @@
 //! Guarantees: the shares of all runners add up to all slots, so that none stays free and nobody keeps what another is
 //! to have. The remainders of several projections do not all fall on the same runner.
 
-use annals_eventstore::postgres::SlotStatus;
+use annals_eventstore::postgres::{Consumer, SlotStatus};
 use annals_eventstore::{Partition, RunnerId};
+
+/// More turns than there are runners, few enough to be added to.
+const TURNS: usize = 1 << 16;
 
 /// What a runner is to do about the slots of one projection.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,6 +38,13 @@ pub(super) fn plan(
     let free = slots.iter().filter(|slot| slot.is_free && slot.stopped.is_none());
     let free = free.map(|slot| slot.partition).filter(|slot| !mine.contains(slot));
     Plan { take: if wanted == 0 { Vec::new() } else { free.collect() }, wanted, give }
+}
+
+/// Returns with whom the remainder of a projection's slots begins: the same for every runner, whatever else it hosts.
+pub(super) fn turn(consumer: &Consumer) -> usize {
+    let numbers = consumer.name.bytes().map(usize::from);
+    let version = usize::try_from(consumer.version).unwrap_or_default();
+    numbers.fold(version, |turn, number| turn.wrapping_mul(31).wrapping_add(number)) % TURNS
 }
 
 /// Returns how many of some slots a runner is to have. `turn` says with whom the remainder begins.
@@ -84,6 +94,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_turn_of_a_projection_is_its_own_and_not_its_place_among_others() {
+        let consumer = |name: &str, version| Consumer { name: name.to_owned(), version };
+        let (x, y) = (consumer("x", 1), consumer("y", 1));
+        let turns: Vec<usize> = [&x, &y, &consumer("x", 2)].into_iter().map(turn).collect();
+        assert_eq!(turns, [&x, &y, &consumer("x", 2)].map(turn), "the same wherever it is asked");
+        assert!(turns[0] != turns[1] && turns[0] != turns[2], "{turns:?}");
+
+        // One runner hosts both, the other one of them only: all slots of that one are somebody's.
+        let alive = runners(2);
+        let shares = alive.iter().map(|me| share(1, &alive, *me, turn(&y)));
+        assert_eq!(shares.sum::<usize>(), 1);
     }
 
     #[test]

@@ -69,8 +69,10 @@ const TABLES: &[(&str, &[&str])] = &[
 /// Roles whose sequences are read only, as opening a log does.
 const SEQUENCES: &[(&str, &[&str])] = &[
     ("claim_releases_release_id_seq", &[]),
+    ("control_control_id_seq", &[]),
     ("deletions_deletion_id_seq", &[]),
     ("events_position_seq", &["appender: select", "operator: select", "projector: select", "reader: select"]),
+    ("projection_audit_audit_id_seq", &[]),
     ("streams_stream_id_seq", &[]),
 ];
 
