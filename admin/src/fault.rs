@@ -188,7 +188,9 @@ impl From<OperateError> for Failure {
             OperateError::UnknownProjection(_)
             | OperateError::NothingParked(_)
             | OperateError::NoSuchEvent(_) => Exit::NotFound,
-            OperateError::NoReason | OperateError::NoOwnSchema(_) => Exit::Usage,
+            OperateError::NoReason | OperateError::NoOwnSchema(_) | OperateError::SharedSchema { .. } => {
+                Exit::Usage
+            }
             OperateError::Unserved => Exit::TryAgain,
             OperateError::Unavailable(_) => Exit::Unavailable,
             _ => Exit::Failed,

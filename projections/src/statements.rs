@@ -33,6 +33,7 @@ statements!(
     enter_runners,
     free_slots,
     is_parked,
+    is_schema_shared,
     leave_runners,
     list_parked,
     list_projections,

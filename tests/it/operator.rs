@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::{CheckpointError, ClaimedCheckpoint, Consumer};
+use annals_eventstore::postgres::{CheckpointError, ClaimedCheckpoint, Consumer, Leases};
 use annals_eventstore::{
     Append, Batch, Cursor, EventStore, ExpectedVersion, GlobalPosition, HandlerError, NewEvent, Partition,
     PostgresStore,
@@ -96,17 +96,18 @@ async fn what_is_set_back_comes_again_and_what_is_emptied_begins_anew_while_runn
     let db = TestDb::fresh().await?;
     let (store, client) = (db.store(), db.connect().await?);
     let operator = Operator::of(&store, store.pool().clone());
+    let progress = Progress::of(&store, store.pool().clone(), counted());
     let runner = start(&store).await?;
     let middle = append(&store, 30).await?;
     let end = append(&store, 10).await?;
-    Progress::of(&store, store.pool().clone(), counted()).wait_for(end, None, SOON).await?;
+    progress.wait_for(end, None, SOON).await?;
 
     operator.rewind(&counted(), middle, "ten were wrong").await?;
-    // How far it has come by now: a handle that was there before would remember how far it had been.
-    Progress::of(&store, store.pool().clone(), counted()).wait_for(end, None, SOON).await?;
+    // By the handle that was told before how far it had been.
+    progress.wait_for(end, None, SOON).await?;
     let set_back = times(&client).await?;
     operator.reset(&counted(), "all were wrong").await?;
-    Progress::of(&store, store.pool().clone(), counted()).wait_for(end, None, SOON).await?;
+    progress.wait_for(end, None, SOON).await?;
 
     println!("{set_back:?} events and times after ten came again");
     assert_eq!(set_back, (40, 50));
@@ -131,7 +132,7 @@ async fn nothing_is_done_to_a_projection_that_nobody_knows_or_without_a_reason()
 
     assert!(matches!(unknown, Err(OperateError::UnknownProjection(_))), "{unknown:?}");
     assert!(matches!(unsaid, Err(OperateError::NoReason)), "{unsaid:?}");
-    assert!(unfollowed.is_ok(), "the start is behind everybody: {unfollowed:?}");
+    assert!(matches!(unfollowed, Err(ProgressError::UnknownProjection(_))), "{unfollowed:?}");
     Ok(())
 }
 
@@ -214,5 +215,33 @@ async fn what_a_slot_has_in_hand_is_refused_also_where_it_has_not_come_so_far() 
     let to = Cursor { position: GlobalPosition::try_from(5)?, event_id: None };
     let late = held.advance(&transaction, to).await;
     assert!(matches!(late, Err(CheckpointError::TakenOver { .. })), "{late:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_the_projections_alone_is_not_emptied() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, client) = (db.store(), db.connect().await?);
+    start(&store).await?.stop().await;
+    let operator = Operator::of(&store, store.pool().clone());
+    let other = Consumer { name: "other".to_owned(), version: 1 };
+    let leases = Leases::of(&store, store.pool().clone());
+
+    let mut refused = 0;
+    for (projection, schema) in
+        [(&other, "public"), (&other, "annals"), (&other, "counting"), (&counted(), "counting")]
+    {
+        leases.register(&other, 1, Some(if projection == &other { schema } else { "counting" })).await?;
+        let reset = operator.reset(projection, "to see").await;
+        assert!(
+            matches!(&reset, Err(OperateError::SharedSchema { schema: told, .. }) if told == schema),
+            "{reset:?}"
+        );
+        refused += 1;
+    }
+    leases.register(&other, 1, Some("others")).await?;
+    operator.reset(&counted(), "it is its own again").await?;
+    let audited: i64 = client.query_one("select count(*) from annals.projection_audit", &[]).await?.get(0);
+    assert_eq!((refused, audited), (4, 1));
     Ok(())
 }

@@ -400,3 +400,41 @@ async fn a_tailer_that_is_stopped_stops_no_slot_for_good() -> TestResult {
     assert_eq!(audited(&client, &client).await?, all_once(2 * STREAMS));
     Ok(())
 }
+
+#[tokio::test]
+async fn what_a_leaving_runner_gives_back_is_taken_while_it_finishes_its_last_batch() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, client) = (db.store(), db.connect().await?);
+    let gate = Arc::new(Semaphore::new(0));
+    let (lease, held_up) = (Duration::from_secs(5), Some((Gap::BeforeWriting, Arc::clone(&gate))));
+    let options = RunnerOptions { name: "one".to_owned(), lease, ..RunnerOptions::default() };
+    let one = Runner::new(&store).options(options);
+    let one = one.host(move || Audit { runner: "one", gate: held_up.clone() }).start().await?;
+    let two = runner(&store, "two", lease).start().await?;
+    spread(&client, &[4, 4]).await?;
+    let leases = Leases::of(&store, store.pool().clone()).list(&audit()).await?;
+    let is_of_one = |stream: &String| {
+        let slot = Partition::of_key(stream, SLOTS);
+        leases.iter().any(|status| status.partition == slot && status.lease.owner == Some(one.id()))
+    };
+    let stream = (0..).map(|n| format!("account-{n}")).find(is_of_one).ok_or("half of all streams are")?;
+    let append = Append::to(stream.parse()?, [NewEvent::new("noted", &0)?]);
+    let end = store.append(append).await?.to_position;
+    let busy = "select count(*) from pg_stat_activity
+                where datname = current_database() and state = 'idle in transaction' and query ilike $1";
+    while client.query_one(busy, &[&Gap::BeforeWriting.last_statement()]).await?.get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    let leaving = tokio::spawn(one.stop());
+
+    // All but the one that is busy, long before its batch may end.
+    spread(&client, &[1, 7]).await?;
+    assert!(!leaving.is_finished());
+    gate.add_permits(1);
+    leaving.await?;
+    reached(&client, end).await?;
+    spread(&client, &[8]).await?;
+    two.stop().await;
+    Ok(())
+}

@@ -46,6 +46,15 @@ pub enum OperateError {
     /// back to the start in one go while it is paused.
     #[error("projection {} owns no schema, so its tables are not known", .0.name)]
     NoOwnSchema(Consumer),
+    /// The schema that the projection owns holds tables of others too: it is `public`, the log's own, or another
+    /// projection's as well. Nothing was changed; empty its tables and set it back in one go while it is paused.
+    #[error("schema {schema} of projection {} may hold tables of others, so it is not emptied", .projection.name)]
+    SharedSchema {
+        /// The projection.
+        projection: Consumer,
+        /// Its schema.
+        schema: String,
+    },
     /// The owner of the slot has tried: an event cannot be applied still. Its key stays blocked.
     #[error("{outcome}")]
     StillParked {
@@ -220,12 +229,16 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// [`OperateError::NoOwnSchema`] where its tables are not known, or a fault of the database.
+    /// [`OperateError::NoOwnSchema`] where its tables are not known, [`OperateError::SharedSchema`] where others may be
+    /// among them, or a fault of the database.
     pub async fn reset(&self, projection: &Consumer, reason: &str) -> Result<(), OperateError> {
         let mut client = self.read_models.get().await?;
         let change = Change::begin(self, &mut client, projection, reason).await?;
         let schema = change.schema.clone().ok_or_else(|| OperateError::NoOwnSchema(projection.clone()))?;
-        // The checkpoints first: a batch under way holds its rows, and is refused afterwards.
+        if change.is_shared(&schema).await? {
+            return Err(OperateError::SharedSchema { projection: projection.clone(), schema });
+        }
+        // The checkpoints first: a batch under way is refused afterwards.
         change.set_back(GlobalPosition::START, None).await?;
         let tables = self.statements.own_tables.query(&change.transaction, &[&schema]).await?;
         let tables: Vec<String> = tables.iter().map(|row| row.get("name")).collect();
@@ -318,6 +331,16 @@ impl<'a> Change<'a> {
             Some(_) => Ok(()),
             None => Err(OperateError::UnknownProjection(self.projection.clone())),
         }
+    }
+
+    /// Tells whether tables of others may be in a schema. Other versions of the projection do not count.
+    async fn is_shared(&self, schema: &str) -> Result<bool, OperateError> {
+        if schema == "public" || schema == self.operator.store.config().schema.as_str() {
+            return Ok(true);
+        }
+        let is_shared = &self.operator.statements.is_schema_shared;
+        let rows = is_shared.query(&self.transaction, &[&schema, &self.projection.name]).await?;
+        Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
     }
 
     /// Sets checkpoints back under new epochs; parked events that come again are parked no more.

@@ -1,6 +1,7 @@
 //! Waiting until a read model has come as far as one's own write.
 //!
-//! Guarantees: however many wait in a process, one of them asks the database for all; nobody asks while nobody waits.
+//! Guarantees: however many wait in a process, one of them asks the database for all; nobody asks while nobody waits;
+//! nobody is told what was asked before it came, since a projection may have been set back.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use annals_eventstore::postgres::Consumer;
 use annals_eventstore::{GlobalPosition, Partition, PostgresStore};
 use deadpool_postgres::{Pool, PoolError};
 use tokio::sync::{Mutex, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::statements::Statements;
 
@@ -51,11 +52,18 @@ struct Inner {
 /// How far the slots of a projection have come, when they were last asked.
 #[derive(Debug, Clone, Default)]
 struct Reached {
+    /// When they were asked; never yet where nothing is known.
+    asked_at: Option<Instant>,
     partitions: u16,
     slots: HashMap<Partition, GlobalPosition>,
 }
 
 impl Reached {
+    /// Tells whether it had come so far when it was asked, no sooner than that.
+    fn has_come(&self, position: GlobalPosition, key: Option<&str>, no_sooner: Instant) -> bool {
+        self.asked_at.is_some_and(|asked_at| asked_at >= no_sooner) && self.position(key) >= position
+    }
+
     /// How far the events of a key are applied, or those of all keys.
     fn position(&self, key: Option<&str>) -> GlobalPosition {
         let of_slot = |slot| self.slots.get(&slot).copied().unwrap_or_default();
@@ -110,7 +118,8 @@ impl Progress {
 
     /// Waits until everything up to a position is in the read model, such as one's own append. With a key – the stream,
     /// where the projection does not say otherwise – only the slot of that is waited for, which is sooner, and it is told
-    /// when events of the key are parked.
+    /// when events of the key are parked. Without one, events that are parked count as passed: the read model does not
+    /// show them.
     ///
     /// The append has to be committed: inside of its transaction the position is never reached.
     ///
@@ -123,29 +132,26 @@ impl Progress {
         key: Option<&str>,
         patience: Duration,
     ) -> Result<(), ProgressError> {
-        let mut seen = self.0.reached.subscribe();
+        let (mut seen, began) = (self.0.reached.subscribe(), Instant::now());
         let come = async {
             tokio::select! {
                 biased;
-                _ = seen.wait_for(|reached| reached.position(key) >= position) => Ok(()),
-                asked = self.ask_for_all(position, key) => asked,
+                _ = seen.wait_for(|reached| reached.has_come(position, key, began)) => {}
+                asked = self.ask_for_all(position, key) => asked?,
+            }
+            match key {
+                Some(key) if self.is_parked(key, position).await? => {
+                    let (projection, key) = (self.0.projection.name.clone(), key.to_owned());
+                    Err(ProgressError::Parked { projection, key })
+                }
+                _ => Ok(()),
             }
         };
-        match timeout(patience, come).await {
-            Ok(come) => come?,
-            Err(_) => {
-                let (projection, reached) =
-                    (self.0.projection.name.clone(), self.0.reached.borrow().position(key));
-                return Err(ProgressError::TimedOut { projection, wanted: position, reached });
-            }
-        }
-        match key {
-            Some(key) if self.is_parked(key, position).await? => {
-                let (projection, key) = (self.0.projection.name.clone(), key.to_owned());
-                Err(ProgressError::Parked { projection, key })
-            }
-            _ => Ok(()),
-        }
+        timeout(patience, come).await.unwrap_or_else(|_| {
+            let (projection, reached) =
+                (self.0.projection.name.clone(), self.0.reached.borrow().position(key));
+            Err(ProgressError::TimedOut { projection, wanted: position, reached })
+        })
     }
 
     /// Asks again and again, for everybody who waits, until one's own position is reached.
@@ -165,6 +171,7 @@ impl Progress {
     async fn ask(&self) -> Result<Reached, ProgressError> {
         let Consumer { name, version } = &self.0.projection;
         let client = self.0.read_models.get().await?;
+        let asked_at = Some(Instant::now());
         let rows = self.0.statements.slot_positions.query(&**client, &[name, version]).await?;
         let Some(row) = rows.first() else { return Err(ProgressError::UnknownProjection(name.clone())) };
         let number = |slot: i32| u16::try_from(slot).unwrap_or(u16::MAX);
@@ -177,7 +184,7 @@ impl Progress {
                 slots.insert(Partition(number(slot)), position);
             }
         }
-        Ok(Reached { partitions, slots })
+        Ok(Reached { asked_at, partitions, slots })
     }
 
     async fn is_parked(&self, key: &str, position: GlobalPosition) -> Result<bool, ProgressError> {

@@ -44,6 +44,8 @@ pub(super) struct Coordinator {
     pub(super) options: RunnerOptions,
     pub(super) hints: Arc<Notify>,
     pub(super) renewed: watch::Receiver<Renewed>,
+    /// Tells the heart that it is no member any more.
+    pub(super) leaving: CancellationToken,
     pub(super) slots: Slots,
 }
 
@@ -204,8 +206,10 @@ impl Coordinator {
         self.members.wake().await
     }
 
-    /// Finishes the batches at hand, gives every slot back and leaves.
+    /// Leaves, so that the others share its slots from now on; finishes the batches at hand and gives every slot back.
     async fn leave(mut self) {
+        self.leaving.cancel();
+        self.say_goodbye().await;
         self.slots.stop(|_| true);
         let grace = self.options.grace;
         let finished = timeout(grace, async {
@@ -229,6 +233,11 @@ impl Coordinator {
                 warn!(error, "runner leaves without giving its slots back; their leases will be over");
             }
         }
+        // Once more: a heart beat that was under way may have come behind the first time.
+        self.say_goodbye().await;
+    }
+
+    async fn say_goodbye(&self) {
         if let Err(error) = self.members.leave(self.id).await {
             let error = &error as &dyn std::error::Error;
             warn!(error, "runner could not say that it leaves; others will notice");

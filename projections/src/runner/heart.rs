@@ -8,6 +8,7 @@ use annals_eventstore::RunnerId;
 use annals_eventstore::postgres::{CheckpointError, HeldLease, Leases};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::members::{Members, Membership};
@@ -26,6 +27,8 @@ pub(super) struct Heart {
     pub(super) leases: Leases,
     pub(super) term: Duration,
     pub(super) renewed: watch::Sender<Renewed>,
+    /// From then on it keeps leases, for batches that are to be finished, and is no member any more.
+    pub(super) leaving: CancellationToken,
 }
 
 impl Heart {
@@ -48,7 +51,9 @@ impl Heart {
 
     async fn renew(&self, id: RunnerId) -> Result<Vec<HeldLease>, CheckpointError> {
         // The member first: whoever sees a lease that is over sees no runner any more to leave a share to.
-        self.members.enter(&self.member, self.term).await?;
+        if !self.leaving.is_cancelled() {
+            self.members.enter(&self.member, self.term).await?;
+        }
         self.leases.renew(id, self.term).await
     }
 }

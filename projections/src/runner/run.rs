@@ -145,7 +145,15 @@ impl Runner {
 
         let (renewed, seen) = watch::channel(Renewed { asked: Instant::now(), held: Vec::new() });
         let hints = Arc::new(Notify::new());
-        let heart = Heart { member, members: members.clone(), leases: leases.clone(), term, renewed };
+        let leaving = CancellationToken::new();
+        let heart = Heart {
+            member,
+            members: members.clone(),
+            leases: leases.clone(),
+            term,
+            renewed,
+            leaving: leaving.clone(),
+        };
         let ear = (self.read_models, schema, Arc::clone(&hints));
         let coordinator = Coordinator {
             id,
@@ -157,6 +165,7 @@ impl Runner {
             options: self.options,
             hints,
             renewed: seen,
+            leaving,
             slots: Slots::default(),
         };
         Ok(Work { heart, ear, coordinator })
