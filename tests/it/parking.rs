@@ -285,6 +285,40 @@ async fn what_is_discarded_goes_with_a_reason_and_the_rest_of_its_key_is_applied
 }
 
 #[tokio::test]
+async fn a_discard_that_was_asked_twice_discards_the_one_event_that_was_looked_at() -> TestResult {
+    let ground = Ground::with::<Parks>(&[("b", 1, "break"), ("b", 3, "break")]).await?;
+    let end = ground.append(&["b", "b", "b", "b"]).await?;
+    ground.reach(end).await?;
+    // Nobody is there to serve it, so it is asked again.
+    ground.operator.pause(&ledger(), "to be alone").await?;
+    while ground.operator.list().await?[0].leased > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for _ in 0..2 {
+        let unserved = ground.operator.discard(&ledger(), "b", "a typing error", Duration::ZERO).await;
+        assert!(matches!(unserved, Err(OperateError::Unserved)), "{unserved:?}");
+    }
+
+    ground.operator.resume(&ledger(), "go on").await?;
+    let open = "select count(*) from annals.control where done_at is null";
+    while ground.client.query_one(open, &[]).await?.get::<_, i64>(0) > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    let outcomes = ground.client.query("select outcome from annals.control order by control_id", &[]).await?;
+    let outcomes: Vec<String> = outcomes.iter().map(|row| row.get(0)).collect();
+    assert!(
+        outcomes[0].contains("cannot be applied") && outcomes[1].contains("nothing was discarded"),
+        "{outcomes:?}"
+    );
+    assert_eq!(ground.rows().await?, ["b 2"]);
+    let parked: i64 = ground.client.query_one("select count(*) from annals.parked", &[]).await?.get(0);
+    assert_eq!(parked, 2, "the poison that nobody has looked at, and what waits behind it");
+    ground.runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_fault_that_passes_parks_nothing_and_is_tried_until_it_has_passed() -> TestResult {
     let ground = Ground::with::<Parks>(&[("b", 1, "deadlock")]).await?;
 

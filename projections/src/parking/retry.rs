@@ -13,6 +13,15 @@ use super::handler::Parking;
 /// How many events of a key are applied in one transaction.
 const EVENTS: i32 = 200;
 
+/// The log is not the one whose events were parked: it was restored to an older state, or replaced.
+#[derive(Debug, thiserror::Error)]
+#[error("log has diverged: at position {at} stands event {found}, not {parked} that was parked")]
+struct AnotherLog {
+    at: GlobalPosition,
+    parked: EventId,
+    found: EventId,
+}
+
 impl<H: EventHandler> Parking<H> {
     /// Does a part of what was asked first; tells whether there may be more to do.
     pub(super) async fn serve(&mut self, errand: Errand<'_>) -> Result<bool, HandlerError> {
@@ -20,6 +29,14 @@ impl<H: EventHandler> Parking<H> {
         let Some(request) = self.rows.next_request(errand.transaction).await? else { return Ok(false) };
         let first = self.rows.of_key(errand.transaction, &request.key, EVENTS).await?;
         let discards = request.verb == "discard";
+        if let (true, Some(about), Some((at, _))) = (discards, request.about, first.first())
+            && about != *at
+        {
+            // Asked twice, or served already: nobody has looked at the one that is first by now.
+            let outcome = format!("the event at position {about} is parked no more; nothing was discarded");
+            self.rows.done(errand.transaction, &request, &outcome).await?;
+            return Ok(true);
+        }
         if let (true, Some((at, _))) = (discards, first.first()) {
             self.rows.unpark(errand.transaction, *at).await?;
             let by = Some(request.asked_by.as_str());
@@ -51,7 +68,11 @@ impl<H: EventHandler> Parking<H> {
         parked: &[(GlobalPosition, EventId)],
     ) -> Result<Option<GlobalPosition>, HandlerError> {
         for (at, id) in parked {
-            let Some(event) = read(&self.store, *at).await?.filter(|event| event.id == *id) else {
+            let found = read(&self.store, *at).await?;
+            if let Some(other) = found.as_ref().filter(|event| event.id != *id) {
+                return Err(AnotherLog { at: *at, parked: *id, found: other.id }.into());
+            }
+            let Some(event) = found else {
                 let gone = "the log does not show the event any more";
                 self.rows.audit(errand.transaction, "discard", &at.to_string(), gone, Some("runner")).await?;
                 self.rows.unpark(errand.transaction, *at).await?;

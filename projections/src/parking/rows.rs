@@ -36,6 +36,8 @@ pub(super) struct Request {
     pub(super) key: String,
     pub(super) reason: String,
     pub(super) asked_by: String,
+    /// The event of the key that was parked first when it was asked.
+    pub(super) about: Option<GlobalPosition>,
 }
 
 /// An event that is to be skipped.
@@ -145,6 +147,9 @@ impl Rows {
             key: row.try_get("key")?,
             reason: row.try_get("reason")?,
             asked_by: row.try_get("asked_by")?,
+            about: row
+                .try_get::<_, Option<i64>>("position")?
+                .and_then(|at| GlobalPosition::try_from(at).ok()),
         }))
     }
 

@@ -5,7 +5,7 @@
 --      $3  integer  partition
 -- out  one row, or none
 -- plan index scan on control_open_idx
-select control_id, verb, key, reason, asked_by
+select control_id, verb, key, reason, asked_by, position
 from annals.control
 where consumer = $1
   and version = $2
