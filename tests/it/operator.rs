@@ -13,7 +13,7 @@ use annals_projections::{
 };
 use tokio_postgres::Client;
 
-use crate::support::TestDb;
+use crate::support::{TestDb, until_waiting};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -243,5 +243,30 @@ async fn a_schema_that_is_not_the_projections_alone_is_not_emptied() -> TestResu
     operator.reset(&counted(), "it is its own again").await?;
     let audited: i64 = client.query_one("select count(*) from annals.projection_audit", &[]).await?.get(0);
     assert_eq!((refused, audited), (4, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reset_that_meets_a_batch_under_way_is_tried_again() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (store, client, observer) = (db.store(), db.connect().await?, db.connect().await?);
+    let runner = start(&store).await?;
+    let end = append(&store, 10).await?;
+    Progress::of(&store, store.pool().clone(), counted()).wait_for(end, None, SOON).await?;
+    runner.stop().await;
+    // As a batch does: rows of its table first, its checkpoint last.
+    let mut batch = db.connect().await?;
+    let batch = batch.transaction().await?;
+    batch.execute("insert into counting.counted values (0, 1)", &[]).await?;
+    let operator = Operator::of(&store, store.pool().clone());
+    let reset = tokio::spawn(async move { operator.reset(&counted(), "while a batch is under way").await });
+    until_waiting(&observer, 1).await?;
+
+    let checkpoint = "update annals.checkpoints set updated_at = updated_at where consumer = 'counted'";
+    assert_eq!(batch.execute(checkpoint, &[]).await?, 4, "checkpoints that the reset has locked");
+    batch.commit().await?;
+
+    reset.await??;
+    assert_eq!(times(&client).await?, (0, 0), "what the batch has stored is emptied with the rest");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The verbs of an operator.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use annals_eventstore::postgres::{CheckpointError, Consumer, Leases, SlotStatus,
 use annals_eventstore::{EventStore, GlobalPosition, LogQuery, PostgresStore, ReadError};
 use deadpool_postgres::{Pool, PoolError};
 use tokio::time::{Instant, sleep};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{IsolationLevel, Row, Transaction};
 use uuid::Uuid;
 
@@ -14,6 +16,9 @@ use super::parked::{ParkedEvent, parked};
 use super::status::{ProjectionStatus, status};
 use crate::runner::{LiveRunner, discover};
 use crate::statements::Statements;
+
+/// How often a change is tried that meets batches under way.
+const ATTEMPTS: u32 = 5;
 
 /// How often it is looked whether a request was served.
 const LOOK: Duration = Duration::from_millis(20);
@@ -219,10 +224,13 @@ impl Operator {
         reason: &str,
     ) -> Result<(), OperateError> {
         let (at, id) = self.event_up_to(to).await?;
-        let mut client = self.read_models.get().await?;
-        let change = Change::begin(self, &mut client, projection, reason).await?;
-        change.set_back(at, id).await?;
-        change.commit("rewind", Some(at)).await
+        past_deadlocks(|| async {
+            let mut client = self.read_models.get().await?;
+            let change = Change::begin(self, &mut client, projection, reason).await?;
+            change.set_back(at, id).await?;
+            change.commit("rewind", Some(at)).await
+        })
+        .await
     }
 
     /// Empties the tables of a projection's own schema and sets it back to the start of the log, in one transaction.
@@ -232,6 +240,10 @@ impl Operator {
     /// [`OperateError::NoOwnSchema`] where its tables are not known, [`OperateError::SharedSchema`] where others may be
     /// among them, or a fault of the database.
     pub async fn reset(&self, projection: &Consumer, reason: &str) -> Result<(), OperateError> {
+        past_deadlocks(|| self.reset_once(projection, reason)).await
+    }
+
+    async fn reset_once(&self, projection: &Consumer, reason: &str) -> Result<(), OperateError> {
         let mut client = self.read_models.get().await?;
         let change = Change::begin(self, &mut client, projection, reason).await?;
         let schema = change.schema.clone().ok_or_else(|| OperateError::NoOwnSchema(projection.clone()))?;
@@ -289,6 +301,21 @@ impl Operator {
             .first()
             .map_or((GlobalPosition::START, None), |event| (event.position, Some(event.id.as_uuid()))))
     }
+}
+
+/// Tries again what met a batch under way and lost: a batch locks rows of its tables first and its checkpoint last, and
+/// whoever empties tables or sets checkpoints back comes the other way.
+async fn past_deadlocks<F>(attempt: impl Fn() -> F) -> Result<(), OperateError>
+where
+    F: Future<Output = Result<(), OperateError>>,
+{
+    for _ in 1..ATTEMPTS {
+        match attempt().await {
+            Err(OperateError::Database(error)) if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) => {}
+            ended => return ended,
+        }
+    }
+    attempt().await
 }
 
 /// A change to a projection under way, which is written down and told to the runners with its commit.
