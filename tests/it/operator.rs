@@ -254,9 +254,14 @@ async fn a_reset_that_meets_a_batch_under_way_is_tried_again() -> TestResult {
     let end = append(&store, 10).await?;
     Progress::of(&store, store.pool().clone(), counted()).wait_for(end, None, SOON).await?;
     runner.stop().await;
+    // Whoever looks for a deadlock finds it and is ended: that is the reset, which looks sooner, and once both wait.
+    let name: String = client.query_one("select current_database()::text", &[]).await?.get(0);
+    client.batch_execute(&format!("alter database \"{name}\" set deadlock_timeout = '2s'")).await?;
+    let store = PostgresStore::connect(db.url()).await?;
     // As a batch does: rows of its table first, its checkpoint last.
     let mut batch = db.connect().await?;
     let batch = batch.transaction().await?;
+    batch.batch_execute("set local deadlock_timeout = '1min'").await?;
     batch.execute("insert into counting.counted values (0, 1)", &[]).await?;
     let operator = Operator::of(&store, store.pool().clone());
     let reset = tokio::spawn(async move { operator.reset(&counted(), "while a batch is under way").await });

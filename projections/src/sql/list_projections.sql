@@ -18,10 +18,11 @@ select p.consumer, p.version, p.partitions, p.paused,
         from annals.checkpoints as c
         where c.consumer = p.consumer
           and c.version = p.version) as position,
-       (select count(distinct k.key)
-        from annals.parked as k
-        where k.consumer = p.consumer
-          and k.version = p.version) as parked_keys,
+       (select count(*)
+        from (select from annals.parked as k
+              where k.consumer = p.consumer
+                and k.version = p.version
+              group by k.key) as keys) as parked_keys,
        (select count(*)
         from annals.parked as k
         where k.consumer = p.consumer
