@@ -12,6 +12,7 @@ use crate::bench::Bench;
 use crate::cpu::{CpuMeter, CpuTime};
 use crate::crew::{Side, Slice};
 use crate::stats::{Latency, Spread};
+use crate::verdict::Verdict;
 
 /// How long both sides work before anything counts: connections, plans and caches.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -29,27 +30,6 @@ struct Contestant {
     slices: Vec<Slice>,
     /// All events, those of the warm-up too.
     events: u64,
-}
-
-/// What a contest came to.
-#[derive(Debug)]
-pub(crate) struct Verdict {
-    /// As in `append-fresh/32`.
-    pub(crate) name: String,
-    /// Events per second of the scenario.
-    pub(crate) scenario: Spread,
-    /// Events per second of the floor.
-    pub(crate) floor: Spread,
-    /// The scenario's rate as a part of the floor's, pair by pair.
-    pub(crate) ratio: Spread,
-    /// How long the scenario's operations took, over all slices.
-    pub(crate) scenario_latency: Option<Latency>,
-    /// How long the floor's operations took.
-    pub(crate) floor_latency: Option<Latency>,
-    /// The processor time of one event of the scenario.
-    pub(crate) scenario_cpu: Option<CpuTime>,
-    /// The processor time of one event of the floor.
-    pub(crate) floor_cpu: Option<CpuTime>,
 }
 
 impl Contest {

@@ -24,6 +24,7 @@ mod sample;
 mod scenario;
 mod server;
 mod stats;
+mod verdict;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::contest::Verdict;
 use crate::cpu::CpuTime;
 use crate::floor;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::server::ServerFacts;
 use crate::stats::{Latency, Spread};
+use crate::verdict::Verdict;
 
 /// Prints results as they come.
 #[derive(Debug)]

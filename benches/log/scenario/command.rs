@@ -8,7 +8,7 @@ use annals::aggregates::{
 use annals::eventstore::{Append, Event, EventStore, PostgresStore, StreamName, Version};
 use tokio_postgres::{Client, Statement};
 
-use super::read::{look_at, require_all};
+use super::rows::{look_at, require_all};
 use crate::Outcome;
 use crate::bench::Bench;
 use crate::contest::{self, Contest};

@@ -7,3 +7,4 @@ mod populate;
 pub(crate) mod read;
 mod read_log;
 mod read_stream;
+mod rows;

@@ -3,17 +3,14 @@
 //! The floors run the same selects as plain prepared statements and look at every column without keeping any.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use annals::eventstore::StreamName;
-use tokio_postgres::Row;
 
 use super::populate::populate;
 use super::{read_log, read_stream};
 use crate::Outcome;
 use crate::bench::Bench;
 use crate::contest::{self, Contest};
-use crate::json_text::JsonText;
 
 /// Measures catching up on one connection, and streams on all numbers of connections.
 pub(crate) async fn run(bench: &Bench) -> Outcome {
@@ -47,17 +44,4 @@ async fn decide(contest: Contest, bench: &Bench) -> Outcome {
     contest::run(&mut contests, bench).await?;
     contests.iter().for_each(|contest| bench.report.verdict(&contest.verdict()));
     Ok(())
-}
-
-/// Takes every column out of the row, as a reader would; returns the position.
-pub(crate) fn look_at(row: &Row) -> Outcome<i64> {
-    let _: (&str, i64, &str, i32) = (row.try_get(1)?, row.try_get(2)?, row.try_get(4)?, row.try_get(5)?);
-    let _: (JsonText<'_>, Option<JsonText<'_>>) = (row.try_get(6)?, row.try_get(7)?);
-    let _: SystemTime = row.try_get(8)?;
-    Ok(row.try_get(0)?)
-}
-
-/// Fails when fewer or more events were read than there are.
-pub(crate) fn require_all(seen: u64, stored: u64) -> Outcome {
-    if seen == stored { Ok(()) } else { Err(format!("{seen} events were read, {stored} are stored").into()) }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use annals::eventstore::{GlobalPosition, PAGE_EVENTS_DEFAULT, PostgresStore, Subscription};
 use tokio_postgres::{Client, Statement};
 
-use super::read::{look_at, require_all};
+use super::rows::{look_at, require_all};
 use crate::Outcome;
 use crate::contest::Contest;
 use crate::crew::{Crew, Worker};

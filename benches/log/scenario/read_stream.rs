@@ -6,7 +6,7 @@ use annals::eventstore::{EventStore, PAGE_EVENTS_DEFAULT, PostgresStore, StreamN
 use tokio_postgres::{Client, Statement};
 
 use super::populate::STREAM_EVENTS;
-use super::read::{look_at, require_all};
+use super::rows::{look_at, require_all};
 use crate::Outcome;
 use crate::contest::Contest;
 use crate::crew::{Crew, Worker};

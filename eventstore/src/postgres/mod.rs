@@ -70,6 +70,8 @@ pub use slot::{Selector, Slot};
 pub use slot_error::{SlotError, is_transient_cause};
 pub use statements::Statement;
 #[cfg(feature = "testing")]
-pub use statements::{parameter_types, statements};
+pub use statements::parameter_types;
+#[doc(hidden)]
+pub use statements::statements;
 pub use store::PostgresStore;
 pub use wakeup_state::{WakeupState, check_wakeups};

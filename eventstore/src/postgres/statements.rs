@@ -92,9 +92,13 @@ fn named(name: &str) -> Option<Type> {
     })
 }
 
-macro_rules! statements {
+/// Declares `Statements`, with a field for each file of the folder `sql` beside the caller, and `statements`, which returns
+/// them by name for tests that prepare and explain them. `SchemaName` and `Statement` have to be in scope.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! sql_statements {
     ($($name:ident),* $(,)?) => {
-        /// Every statement the adapter sends, under its file's name.
+        /// Every statement, under its file's name.
         #[derive(Debug)]
         pub(crate) struct Statements {
             $(pub(crate) $name: Statement,)*
@@ -109,15 +113,15 @@ macro_rules! statements {
             }
         }
 
-        /// Returns every SQL file the adapter sends, by name; for tests that prepare and explain them.
-        #[cfg(feature = "testing")]
+        /// Returns every SQL file, by name; for tests that prepare and explain them.
+        #[doc(hidden)]
         pub fn statements() -> Vec<(&'static str, &'static str)> {
             vec![$((stringify!($name), include_str!(concat!("sql/", stringify!($name), ".sql"))),)*]
         }
     };
 }
 
-statements!(
+sql_statements!(
     advance_checkpoint,
     append,
     append_decisions,

@@ -47,6 +47,17 @@ pub(super) struct Dealt {
     pub(super) errands: Arc<Notify>,
 }
 
+impl Dealt {
+    /// Where what the slot parks is kept.
+    pub(super) fn rows(&self, claimed: &ClaimedCheckpoint) -> Rows {
+        Rows {
+            statements: Arc::clone(&self.statements),
+            consumer: claimed.consumer().clone(),
+            partition: claimed.partition(),
+        }
+    }
+}
+
 /// Makes a projection for each slot.
 pub(super) struct HostOf<F>(pub(super) F);
 
@@ -76,12 +87,8 @@ impl<P: Projection, F: Fn() -> P + Send + Sync> Host for HostOf<F> {
     ) -> SlotRun {
         let handler = Hosted::new((self.0)()).expect("its schema has a name: its tables were created");
         let wants = selector::<P>(claimed.partition(), of.partitions);
-        let rows = Rows {
-            statements: of.statements,
-            consumer: claimed.consumer().clone(),
-            partition: claimed.partition(),
-        };
-        let handler = Parking::new(handler, Box::new(P::key), P::on_poison(), store.clone(), rows);
+        let handler =
+            Parking::new(handler, Box::new(P::key), P::on_poison(), store.clone(), of.rows(&claimed));
         let slot = Slot::new(store, read_models, claimed, handler, wants);
         let slot = slot.filtered(P::filter()).with_errands(of.errands);
         Box::new(move |stop| Box::pin(slot.run(stop)))

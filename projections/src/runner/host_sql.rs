@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::error::RunnerError;
 use super::host::{Dealt, Host, SlotRun};
-use crate::parking::{Parking, PoisonPolicy, Poisoned, Rows};
+use crate::parking::{Parking, PoisonPolicy, Poisoned};
 use crate::sql_projection::{ErrorPolicy, SqlHandlers, SqlProjection};
 use crate::tables::TablesError;
 
@@ -48,11 +48,7 @@ impl Host for HostSql {
         let (filter, key) = (projection.filter(), projection.event_key().clone());
         let wants = selector(projection.clone(), claimed.partition(), of.partitions);
         let policy = PoisonPolicy { then: then(projection.error_policy()), ..PoisonPolicy::default() };
-        let rows = Rows {
-            statements: of.statements,
-            consumer: claimed.consumer().clone(),
-            partition: claimed.partition(),
-        };
+        let rows = of.rows(&claimed);
         let handler =
             Parking::new(handlers, Box::new(move |event| key.of(event)), policy, store.clone(), rows);
         let slot = Slot::new(store, read_models, claimed, handler, wants);
