@@ -289,7 +289,7 @@ fn the_verbs_tell_by_exit_code_and_lines_what_came_of_them() {
     let run = |arguments: &[&str]| {
         let (mut out, mut talk) = (Vec::new(), Vec::new());
         let asked = verb::asked(arguments).expect("it is a verb");
-        let ended = schema.answer(&file.0, &asked, &mut out, &mut talk).unwrap();
+        let ended = schema.answer(&file.0, &asked, &mut out, &mut talk);
         (ended, String::from_utf8(out).unwrap())
     };
 
@@ -320,4 +320,32 @@ fn the_verbs_tell_by_exit_code_and_lines_what_came_of_them() {
     for wrong in [&[][..], &["look"], &["check", "--breaking"], &["write", "it"]] {
         assert_eq!(verb::asked(wrong), None, "{wrong:?}");
     }
+}
+
+/// Whoever read this has gone.
+struct Closed;
+
+impl std::io::Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[test]
+fn who_reads_no_further_changes_neither_the_verdict_nor_what_is_written() {
+    let file = TestFile::new("closed");
+    let schema = EventSchema::new().with::<Parcel>("parcel");
+    let run = |arguments: &[&str]| {
+        let asked = verb::asked(arguments).expect("it is a verb");
+        schema.answer(&file.0, &asked, &mut Closed, &mut Closed)
+    };
+
+    assert_eq!(run(&["write"]), Ended::Well);
+    assert_eq!(fs::read_to_string(&file.0).unwrap(), PARCEL);
+    fs::write(&file.0, PARCEL.replace("parcel-lost", "parcel-found")).unwrap();
+    assert_eq!(run(&["check"]), Ended::Breaks);
 }

@@ -47,10 +47,12 @@ impl EventSchema {
         let (mut out, mut talk) = (io::stdout().lock(), io::stderr().lock());
         let ended = match asked(arguments) {
             Some(asked) => self.answer(file.as_ref(), &asked, &mut out, &mut talk),
-            None => writeln!(talk, "{USAGE}").map(|()| Ended::Usage),
+            None => {
+                let _ = writeln!(talk, "{USAGE}");
+                Ended::Usage
+            }
         };
-        // Who reads no further has seen enough, and the verdict stands in the exit code; here nothing is left to tell.
-        match ended.unwrap_or(Ended::Failed) {
+        match ended {
             Ended::Well => ExitCode::SUCCESS,
             Ended::Failed => ExitCode::FAILURE,
             Ended::Usage => ExitCode::from(2),
@@ -58,13 +60,14 @@ impl EventSchema {
         }
     }
 
+    /// Who reads no further has seen enough: the verdict stands in the exit code, and what was asked for is done.
     pub(super) fn answer(
         &self,
         file: &Path,
         asked: &Asked,
         out: &mut dyn Write,
         talk: &mut dyn Write,
-    ) -> io::Result<Ended> {
+    ) -> Ended {
         let kept = match Self::read(file) {
             Err(SchemaFileError::Read(_, error))
                 if asked.writes && error.kind() == io::ErrorKind::NotFound =>
@@ -76,34 +79,34 @@ impl EventSchema {
         };
         let changes = self.changes_since(&kept);
         for change in &changes {
-            tell(change, asked.as_json, out)?;
+            let _ = tell(change, asked.as_json, out);
         }
-        out.flush()?;
+        let _ = out.flush();
         let breaking = changes.iter().filter(|change| change.breaks).count();
         let path = file.display();
         if breaking > 0 && !(asked.writes && asked.with_breaking) {
             let what =
                 if asked.writes { "not written; `--breaking` writes it all the same" } else { "as it was" };
-            writeln!(
+            let _ = writeln!(
                 talk,
                 "{breaking} of {} changes break the reading of events; {path} is {what}",
                 changes.len()
-            )?;
-            return Ok(Ended::Breaks);
+            );
+            return Ended::Breaks;
         }
         if asked.writes {
             if let Err(error) = self.write(file) {
                 return failed(&error, talk);
             }
-            writeln!(talk, "{path} is written, {} changes", changes.len())?;
-            return Ok(Ended::Well);
+            let _ = writeln!(talk, "{path} is written, {} changes", changes.len());
+            return Ended::Well;
         }
         if changes.is_empty() {
-            writeln!(talk, "{path} holds the events of this program")?;
-            return Ok(Ended::Well);
+            let _ = writeln!(talk, "{path} holds the events of this program");
+            return Ended::Well;
         }
-        writeln!(talk, "nothing breaks, but {path} lags behind: `schema write` writes it")?;
-        Ok(Ended::Failed)
+        let _ = writeln!(talk, "nothing breaks, but {path} lags behind: `schema write` writes it");
+        Ended::Failed
     }
 }
 
@@ -133,8 +136,8 @@ fn tell(change: &SchemaChange, as_json: bool, out: &mut dyn Write) -> io::Result
     writeln!(out, "{change}")
 }
 
-fn failed(error: &SchemaFileError, talk: &mut dyn Write) -> io::Result<Ended> {
+fn failed(error: &SchemaFileError, talk: &mut dyn Write) -> Ended {
     let because = error.source().map_or_else(String::new, |source| format!(": {source}"));
-    writeln!(talk, "{error}{because}")?;
-    Ok(Ended::Failed)
+    let _ = writeln!(talk, "{error}{because}");
+    Ended::Failed
 }

@@ -1,6 +1,6 @@
 //! Numbers that JSON does not have: `serde_json` writes NaN and the infinities as `null`, which no number is read from.
 //!
-//! The value is walked once more, and nothing is written.
+//! Where a `null` was written, the value is walked once more, and nothing is written.
 
 use serde::Serialize;
 use serde::ser::{self, Error as _, Serializer};

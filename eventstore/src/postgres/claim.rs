@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Error, Row};
 
-use super::fault::{claim_holder_told, is_unavailable, read_error, unsent_read};
+use super::fault::{answer, claim_holder_told, is_unavailable, read_error, unsent_read};
 use super::session::Session;
 use crate::claim::Claim;
 use crate::claim_release::{ClaimRelease, ClaimReleaseError, HeldClaim};
@@ -45,7 +45,7 @@ fn held(claim: &Claim, row: &Row) -> Result<HeldClaim, Error> {
 
 fn release_error(claim: &Claim, error: Error) -> ClaimReleaseError {
     let claim = claim.clone();
-    let Some(said) = error.as_db_error() else {
+    let Some(said) = answer(&error) else {
         return ClaimReleaseError::OutcomeUnknown(claim, error.into());
     };
     match said.code().code() {
@@ -55,9 +55,8 @@ fn release_error(claim: &Claim, error: Error) -> ClaimReleaseError {
         "LG015" => ClaimReleaseError::NotHeld(claim),
         "LG004" => ClaimReleaseError::Malformed(said.message().to_owned()),
         "42501" => ClaimReleaseError::NotAllowed(claim, error.into()),
-        // The server crashed under the statement: its commit may have reached the disk.
-        "57P02" => ClaimReleaseError::OutcomeUnknown(claim, error.into()),
-        "40001" | "40P01" => ClaimReleaseError::Unavailable(error.into()),
+        // It waited too long, or another transaction was in the way: the same release may succeed later.
+        "40001" | "40P01" | "55P03" | "57014" => ClaimReleaseError::Unavailable(error.into()),
         _ if is_unavailable(said.code()) => ClaimReleaseError::Unavailable(error.into()),
         _ => ClaimReleaseError::Storage(claim, error.into()),
     }

@@ -4,7 +4,7 @@ use tokio_postgres::error::DbError;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
-use super::fault::{is_unavailable, refused_version};
+use super::fault::{answer, is_unavailable, refused_version};
 use super::send::Parameters;
 use super::session::Session;
 use super::statements::Statement;
@@ -76,7 +76,7 @@ fn scrubbed(row: &Row) -> Result<Scrubbed, Error> {
 
 fn deletion_error(deletion: &Deletion, error: Error) -> DeletionError {
     let (stream, expected) = (deletion.stream.clone(), deletion.expected);
-    let Some(said) = error.as_db_error() else {
+    let Some(said) = answer(&error) else {
         return DeletionError::OutcomeUnknown(stream, error.into());
     };
     match said.code().code() {
@@ -89,8 +89,8 @@ fn deletion_error(deletion: &Deletion, error: Error) -> DeletionError {
         "LG004" | "LG005" => DeletionError::Malformed(said.message().to_owned()),
         "42501" => DeletionError::NotAllowed(stream, error.into()),
         "40001" | "40P01" => DeletionError::Serialization(stream, error.into()),
-        // The server crashed under the statement: its commit may have reached the disk.
-        "57P02" => DeletionError::OutcomeUnknown(stream, error.into()),
+        // It waited too long, or was cancelled: the same deletion may succeed later.
+        "55P03" | "57014" => DeletionError::Unavailable(error.into()),
         _ if is_unavailable(said.code()) => DeletionError::Unavailable(error.into()),
         _ => DeletionError::Storage(stream, error.into()),
     }

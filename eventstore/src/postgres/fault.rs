@@ -28,19 +28,22 @@ pub(super) struct Attempt<'a> {
     pub(super) key: Option<IdempotencyKey>,
 }
 
+/// Returns what the server answered to a statement; nothing where its outcome is unknown all the same: the connection broke,
+/// the server crashed with these words or under the statement and may have stored its commit, or a pooler speaks for a
+/// server that it has lost.
+pub(super) fn answer(error: &Error) -> Option<&DbError> {
+    error.as_db_error().filter(|said| {
+        let crashes = said.parsed_severity() == Some(Severity::Panic) || said.code().code() == "57P02";
+        !crashes && !is_from_pooler(said)
+    })
+}
+
 /// Tells a failed append.
 pub(super) fn append_error(attempt: &Attempt<'_>, error: Error) -> AppendError {
     let stream = attempt.stream.clone();
-    let Some(said) = error.as_db_error() else {
+    let Some(said) = answer(&error) else {
         return AppendError::OutcomeUnknown(stream, error.into());
     };
-    if said.parsed_severity() == Some(Severity::Panic) {
-        // The server crashes with these words; so it may while it commits.
-        return AppendError::OutcomeUnknown(stream, error.into());
-    }
-    if is_from_pooler(said) {
-        return AppendError::OutcomeUnknown(stream, error.into());
-    }
     match said.code().code() {
         _ if is_strange_statement(said) => AppendError::NeedsPoolerMode(error.into()),
         "LG001" => wrong_version(attempt, said),
@@ -62,8 +65,6 @@ pub(super) fn append_error(attempt: &Attempt<'_>, error: Error) -> AppendError {
             AppendError::NeedsRepair(said.message().to_owned())
         }
         "40001" | "40P01" => AppendError::Serialization(stream, error.into()),
-        // The server crashed under the statement: its commit may have reached the disk.
-        "57P02" => AppendError::OutcomeUnknown(stream, error.into()),
         // It waited too long, or was cancelled: the same append may succeed later.
         "55P03" | "57014" => AppendError::Unavailable(error.into()),
         _ if is_unavailable(said.code()) => AppendError::Unavailable(error.into()),

@@ -10,7 +10,7 @@
 //! - dropping the future leaves no transaction open: its end was sent with its begin.
 
 use tokio_postgres::error::{DbError, Severity};
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row, Transaction};
 
 use super::idle_limit::IdleLimit;
@@ -74,7 +74,7 @@ impl Ready<'_> {
                 client.in_time(answer).await
             }
             Self::Within(transaction, statement) => {
-                transaction.query_typed(statement, &typed(statement, parameters)).await
+                transaction.query_typed(statement, &statement.typed(parameters)).await
             }
         }
     }
@@ -86,7 +86,7 @@ async fn in_one_transaction(
     parameters: &Parameters<'_>,
     limit: IdleLimit,
 ) -> Result<Vec<Row>, Error> {
-    let (begin, typed) = (limit.begin(), typed(statement, parameters));
+    let (begin, typed) = (limit.begin(), statement.typed(parameters));
     // In this order, and all sent before the first is answered.
     let (begun, answered, ended) = tokio::join!(
         biased;
@@ -114,9 +114,5 @@ pub(super) async fn execute_within(
     statement: &Statement,
     parameters: &Parameters<'_>,
 ) -> Result<u64, Error> {
-    transaction.execute_typed(statement, &typed(statement, parameters)).await
-}
-
-fn typed<'a>(statement: &Statement, parameters: &Parameters<'a>) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
-    parameters.iter().copied().zip(statement.parameters().iter().cloned()).collect()
+    transaction.execute_typed(statement, &statement.typed(parameters)).await
 }

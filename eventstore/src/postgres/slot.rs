@@ -272,7 +272,7 @@ impl<H: EventHandler> Slot<H> {
                 drop(transaction);
                 drop(client);
                 self.checkpoint.reload(&self.read_models).await?;
-                return Err(SlotError::Handler { from: here.position, to: here.position, source });
+                return Err(SlotError::Errand { at: here.position, source });
             }
         };
         // It moves nowhere, and is refused to whoever was overtaken.

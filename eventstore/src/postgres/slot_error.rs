@@ -22,6 +22,15 @@ pub enum SlotError {
         #[source]
         source: HandlerError,
     },
+    /// What the handler was asked for failed; nothing of it was written. It is asked again.
+    #[error("handler failed on what it was asked for, at position {at}; nothing of it was written")]
+    Errand {
+        /// How far the slot had come.
+        at: GlobalPosition,
+        /// What the handler said.
+        #[source]
+        source: HandlerError,
+    },
     /// The batch came again although an attempt before had been stored, whose answer was lost. It goes on behind it.
     #[error("batch from position {from} to {to} had been stored before, and its answer was lost")]
     AnswerLost {
@@ -45,7 +54,7 @@ impl SlotError {
     /// True where the same batch may succeed later, unchanged.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Handler { source, .. } => is_transient_cause(source),
+            Self::Handler { source, .. } | Self::Errand { source, .. } => is_transient_cause(source),
             Self::Checkpoint(error) => error.is_transient(),
             // What passes was waited for.
             Self::Subscription(_) => false,

@@ -26,10 +26,6 @@ impl Statement {
         Self { text: schema.rewrite(sql), parameters: parameter_types(sql) }
     }
 
-    pub(crate) fn parameters(&self) -> &[Type] {
-        &self.parameters
-    }
-
     /// Sends the statement and reads its rows to the end.
     ///
     /// # Errors
@@ -40,8 +36,15 @@ impl Statement {
         client: &impl GenericClient,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        let typed: Vec<_> = parameters.iter().copied().zip(self.parameters.iter().cloned()).collect();
-        client.query_typed(self, &typed).await
+        client.query_typed(self, &self.typed(parameters)).await
+    }
+
+    /// Gives each parameter its type.
+    pub(crate) fn typed<'a>(
+        &self,
+        parameters: &[&'a (dyn ToSql + Sync)],
+    ) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
+        parameters.iter().copied().zip(self.parameters.iter().cloned()).collect()
     }
 }
 

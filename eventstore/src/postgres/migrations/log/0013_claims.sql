@@ -92,8 +92,6 @@ as $$
     select k.holder, k.claimed_at
     from annals.claims as k
     where k.space = $1 and k.value = $2
-      and not exists (
-          select from annals.streams as s where s.stream_name = k.holder and s.tombstoned_at is not null)
 $$;
 
 comment on function annals.find_claim(text, text) is 'the stream that holds a claim, and since when, or no row';
@@ -120,10 +118,10 @@ begin
         perform set_config('synchronous_commit', 'on', true);
     end if;
     -- The row is the lock: whoever takes or releases the claim at the same time is waited for.
-    perform from annals.claims as k
-    where k.space = release_claim.space and k.value = release_claim.value for update;
-    select c.stream, c.claimed_at into stream, claimed_at
-    from annals.find_claim(release_claim.space, release_claim.value) as c;
+    select k.holder, k.claimed_at into stream, claimed_at
+    from annals.claims as k
+    where k.space = release_claim.space and k.value = release_claim.value
+    for update;
     if stream is null then
         raise exception 'claim % % is held by no stream', space, value
             using errcode = 'LG015', detail = json_build_object('space', space, 'value', value)::text;
