@@ -49,13 +49,13 @@ pub async fn start<P: Projection>(
     let read_models = store.pool().clone();
     let named = |source| TablesError::Schema { projection: P::NAME, source };
     let handler = Hosted::new(projection).map_err(named)?;
-    create_tables::<P>(&read_models).await?;
     let consumer = Consumer { name: P::NAME.to_owned(), version: P::VERSION };
     let registered = Leases::of(store, read_models.clone()).register(&consumer, 1, P::SCHEMA).await?;
     if registered.len() != 1 {
         let partitions = u16::try_from(registered.len()).unwrap_or(u16::MAX);
         return Err(StartError::Partitioned { projection: P::NAME, partitions });
     }
+    create_tables::<P>(&read_models).await?;
     let partition = Partition::default();
     let checkpoint = ClaimedCheckpoint::claim(store, &read_models, consumer, partition).await?;
     let slot = Slot::new(store, read_models, checkpoint, handler, selector::<P>(partition, 1));

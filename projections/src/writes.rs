@@ -4,7 +4,7 @@
 //! that fails is named with its event.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use annals_eventstore::GlobalPosition;
 use futures_util::future::join_all;
@@ -75,13 +75,14 @@ impl Writes {
 
     /// Sends what was collected, many statements on their way at once.
     pub(crate) async fn send(self, transaction: &Transaction<'_>) -> Result<(), WriteError> {
-        let mut prepared: HashMap<&str, Statement> = HashMap::new();
-        for Write { sql, at, .. } in &self.writes {
-            if !prepared.contains_key(&**sql) {
-                let statement = transaction.prepare(sql).await;
-                prepared.insert(sql, statement.map_err(|source| WriteError { at: *at, source })?);
-            }
-        }
+        let mut texts = HashSet::new();
+        let firsts = self.writes.iter().filter(|write| texts.insert(&*write.sql));
+        let preparing = firsts.map(|Write { sql, at, .. }| async move {
+            let statement = transaction.prepare(sql).await;
+            Ok((&**sql, statement.map_err(|source| WriteError { at: *at, source })?))
+        });
+        let prepared =
+            join_all(preparing).await.into_iter().collect::<Result<HashMap<_, _>, WriteError>>()?;
         for some in self.writes.chunks(PIPELINED) {
             let sent = some.iter().map(|write| write.send(transaction, &prepared[&*write.sql]));
             // All answers are awaited: those behind the first that failed only say that it did.

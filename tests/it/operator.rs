@@ -246,32 +246,73 @@ async fn a_schema_that_is_not_the_projections_alone_is_not_emptied() -> TestResu
     Ok(())
 }
 
-#[tokio::test]
-async fn a_reset_that_meets_a_batch_under_way_is_tried_again() -> TestResult {
-    let db = TestDb::fresh().await?;
-    let (store, client, observer) = (db.store(), db.connect().await?, db.connect().await?);
+/// A projection that has applied ten events and is nobody's.
+async fn applied(db: &TestDb) -> Result<PostgresStore, TestFailure> {
+    let store = db.store();
     let runner = start(&store).await?;
     let end = append(&store, 10).await?;
     Progress::of(&store, store.pool().clone(), counted()).wait_for(end, None, SOON).await?;
     runner.stop().await;
-    // Whoever looks for a deadlock finds it and is ended: that is the reset, which looks sooner, and once both wait.
-    let name: String = client.query_one("select current_database()::text", &[]).await?.get(0);
-    client.batch_execute(&format!("alter database \"{name}\" set deadlock_timeout = '2s'")).await?;
-    let store = PostgresStore::connect(db.url()).await?;
+    Ok(store)
+}
+
+const CHECKPOINTS: &str = "update annals.checkpoints set updated_at = updated_at where consumer = 'counted'";
+
+#[tokio::test]
+async fn a_reset_waits_for_a_batch_under_way_and_neither_is_in_the_others_way() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (client, observer) = (db.connect().await?, db.connect().await?);
+    let store = applied(&db).await?;
     // As a batch does: rows of its table first, its checkpoint last.
     let mut batch = db.connect().await?;
     let batch = batch.transaction().await?;
-    batch.batch_execute("set local deadlock_timeout = '1min'").await?;
     batch.execute("insert into counting.counted values (0, 1)", &[]).await?;
     let operator = Operator::of(&store, store.pool().clone());
     let reset = tokio::spawn(async move { operator.reset(&counted(), "while a batch is under way").await });
     until_waiting(&observer, 1).await?;
 
-    let checkpoint = "update annals.checkpoints set updated_at = updated_at where consumer = 'counted'";
-    assert_eq!(batch.execute(checkpoint, &[]).await?, 4, "checkpoints that the reset has locked");
+    // Whoever waits here is found out by nobody for a second: it would be a deadlock.
+    batch.batch_execute("set local lock_timeout = '1ms'").await?;
+    assert_eq!(batch.execute(CHECKPOINTS, &[]).await?, 4, "nobody has locked the checkpoints yet");
     batch.commit().await?;
 
     reset.await??;
     assert_eq!(times(&client).await?, (0, 0), "what the batch has stored is emptied with the rest");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rewind_that_meets_whoever_serves_a_request_is_tried_again() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let (client, observer) = (db.connect().await?, db.connect().await?);
+    drop(applied(&db).await?);
+    client
+        .batch_execute(
+            "insert into annals.parked
+                 (consumer, version, partition, key, position, event_id, stream_name, event_type, attempts)
+             values ('counted', 1, 0, 'a', 5, gen_random_uuid(), 'a', 'noted', 1)",
+        )
+        .await?;
+    // Whoever looks for a deadlock finds it and is ended: that is the rewind, which looks sooner, and once both wait.
+    let name: String = client.query_one("select current_database()::text", &[]).await?.get(0);
+    client.batch_execute(&format!("alter database \"{name}\" set deadlock_timeout = '2s'")).await?;
+    let store = PostgresStore::connect(db.url()).await?;
+    // As an owner does that serves: parked events first, its checkpoint last.
+    let mut serving = db.connect().await?;
+    let serving = serving.transaction().await?;
+    serving
+        .batch_execute("set local deadlock_timeout = '1min'; select from annals.parked for update")
+        .await?;
+    let operator = Operator::of(&store, store.pool().clone());
+    let rewind =
+        tokio::spawn(async move { operator.rewind(&counted(), GlobalPosition::START, "once more").await });
+    until_waiting(&observer, 1).await?;
+
+    assert_eq!(serving.execute(CHECKPOINTS, &[]).await?, 4, "checkpoints that the rewind has locked");
+    serving.commit().await?;
+
+    rewind.await??;
+    let parked: i64 = client.query_one("select count(*) from annals.parked", &[]).await?.get(0);
+    assert_eq!(parked, 0, "it comes again");
     Ok(())
 }

@@ -129,6 +129,21 @@ impl Ground {
         Ok(Self { db, client, operator, progress, runner })
     }
 
+    /// Waits until so many requests are served; returns what came of each.
+    async fn outcomes(&self, requests: usize) -> Result<Vec<String>, TestFailure> {
+        let sql = "select outcome from annals.control where done_at is not null order by control_id";
+        let served = async {
+            loop {
+                let rows = self.client.query(sql, &[]).await?;
+                if rows.len() == requests {
+                    return Ok(rows.iter().map(|row| row.get(0)).collect());
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(SOON, served).await?
+    }
+
     /// Appends an event to each of some streams, in one go, so that they come in one batch.
     async fn append(&self, streams: &[&str]) -> Result<GlobalPosition, TestFailure> {
         let mut client = self.db.connect().await?;
@@ -300,13 +315,7 @@ async fn a_discard_that_was_asked_twice_discards_the_one_event_that_was_looked_a
     }
 
     ground.operator.resume(&ledger(), "go on").await?;
-    let open = "select count(*) from annals.control where done_at is null";
-    while ground.client.query_one(open, &[]).await?.get::<_, i64>(0) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-
-    let outcomes = ground.client.query("select outcome from annals.control order by control_id", &[]).await?;
-    let outcomes: Vec<String> = outcomes.iter().map(|row| row.get(0)).collect();
+    let outcomes = ground.outcomes(2).await?;
     assert!(
         outcomes[0].contains("cannot be applied") && outcomes[1].contains("nothing was discarded"),
         "{outcomes:?}"
@@ -314,6 +323,33 @@ async fn a_discard_that_was_asked_twice_discards_the_one_event_that_was_looked_a
     assert_eq!(ground.rows().await?, ["b 2"]);
     let parked: i64 = ground.client.query_one("select count(*) from annals.parked", &[]).await?.get(0);
     assert_eq!(parked, 2, "the poison that nobody has looked at, and what waits behind it");
+    ground.runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_discard_of_an_event_that_was_applied_meanwhile_says_that_nothing_was_discarded() -> TestResult {
+    let ground = Ground::with::<Parks>(&[("b", 1, "refuse")]).await?;
+    let end = ground.append(&["b"]).await?;
+    ground.reach(end).await?;
+    ground.operator.pause(&ledger(), "to be alone").await?;
+    while ground.operator.list().await?[0].leased > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let retried = ground.operator.retry(&ledger(), "b", "it is allowed now", Duration::ZERO).await;
+    let discarded = ground.operator.discard(&ledger(), "b", "to be sure", Duration::ZERO).await;
+    for asked in [retried, discarded] {
+        assert!(matches!(asked, Err(OperateError::Unserved)), "{asked:?}");
+    }
+    ground.client.batch_execute("delete from forbidden").await?;
+    ground.operator.resume(&ledger(), "go on").await?;
+
+    assert_eq!(
+        ground.outcomes(2).await?[1],
+        "the event at position 1 is parked no more; nothing was discarded"
+    );
+    assert_eq!(ground.rows().await?, ["b 1"]);
+    assert_eq!(ground.audit().await?.iter().filter(|(verb, _)| verb == "discard").count(), 0);
     ground.runner.stop().await;
     Ok(())
 }

@@ -420,11 +420,7 @@ async fn what_a_leaving_runner_gives_back_is_taken_while_it_finishes_its_last_ba
     let stream = (0..).map(|n| format!("account-{n}")).find(is_of_one).ok_or("half of all streams are")?;
     let append = Append::to(stream.parse()?, [NewEvent::new("noted", &0)?]);
     let end = store.append(append).await?.to_position;
-    let busy = "select count(*) from pg_stat_activity
-                where datname = current_database() and state = 'idle in transaction' and query ilike $1";
-    while client.query_one(busy, &[&Gap::BeforeWriting.last_statement()]).await?.get::<_, i64>(0) == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    in_the_middle(&client, Gap::BeforeWriting, 1).await?;
 
     let leaving = tokio::spawn(one.stop());
 

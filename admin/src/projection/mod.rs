@@ -95,7 +95,6 @@ impl Which {
 struct Desk {
     store: PostgresStore,
     operator: Operator,
-    elsewhere: Option<ConnectOptions>,
 }
 
 impl Desk {
@@ -108,12 +107,11 @@ impl Desk {
             None => store.pool().clone(),
         };
         let operator = Operator::of(&store, read_models);
-        Ok(Self { store, operator, elsewhere })
+        Ok(Self { store, operator })
     }
 
     async fn close(self) {
         drop(self.operator);
-        drop(self.elsewhere);
         self.store.close().await;
     }
 }

@@ -60,7 +60,8 @@ pub enum OperateError {
         /// Its schema.
         schema: String,
     },
-    /// The owner of the slot has tried: an event cannot be applied still. Its key stays blocked.
+    /// The owner of the slot has tried: an event cannot be applied still, and its key stays blocked; or the event that was
+    /// to be discarded is parked no more, and nothing was discarded.
     #[error("{outcome}")]
     StillParked {
         /// What came of it.
@@ -78,8 +79,9 @@ pub enum OperateError {
     /// No connection could be had.
     #[error("no connection to the read models")]
     Unavailable(#[from] PoolError),
-    /// The database failed; nothing was changed then.
-    #[error("projections cannot be looked after")]
+    /// The database failed. Nothing was changed, unless the connection was lost in the middle: look at the projection, and
+    /// at its parked events, before you ask again.
+    #[error("database failed; look at the projection before you ask again")]
     Database(#[from] tokio_postgres::Error),
 }
 
@@ -176,7 +178,8 @@ impl Operator {
         event: GlobalPosition,
         reason: &str,
     ) -> Result<(), OperateError> {
-        if self.event_up_to(event).await?.0 != event {
+        let (at, id) = self.event_up_to(event).await?;
+        if at != event || id.is_none() {
             return Err(OperateError::NoSuchEvent(event));
         }
         let mut client = self.read_models.get().await?;
@@ -250,13 +253,13 @@ impl Operator {
         if change.is_shared(&schema).await? {
             return Err(OperateError::SharedSchema { projection: projection.clone(), schema });
         }
-        // The checkpoints first: a batch under way is refused afterwards.
-        change.set_back(GlobalPosition::START, None).await?;
+        // The tables first, as batches lock them: one under way is waited for, one that comes then is refused.
         let tables = self.statements.own_tables.query(&change.transaction, &[&schema]).await?;
         let tables: Vec<String> = tables.iter().map(|row| row.get("name")).collect();
         if !tables.is_empty() {
             change.transaction.batch_execute(&format!("truncate {}", tables.join(", "))).await?;
         }
+        change.set_back(GlobalPosition::START, None).await?;
         change.commit("reset", Some(GlobalPosition::START)).await
     }
 
@@ -303,8 +306,8 @@ impl Operator {
     }
 }
 
-/// Tries again what met a batch under way and lost: a batch locks rows of its tables first and its checkpoint last, and
-/// whoever empties tables or sets checkpoints back comes the other way.
+/// Tries again what met another and lost: whoever serves a request about parked events locks those first and its checkpoint
+/// last, and whoever sets checkpoints back comes the other way. So may two who lock several tables.
 async fn past_deadlocks<F>(attempt: impl Fn() -> F) -> Result<(), OperateError>
 where
     F: Future<Output = Result<(), OperateError>>,

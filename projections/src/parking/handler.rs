@@ -88,10 +88,10 @@ impl<H: EventHandler> Parking<H> {
     }
 
     async fn apply_all(&mut self, batch: Batch<'_>) -> Result<(), HandlerError> {
-        // Only the owner of the slot blocks a key, so where none is blocked there is nothing to ask.
+        // Only the owner of the slot blocks a key or lets it go, so it asks once, and again after either.
         let blocked = match self.blocked.take() {
-            Some(blocked) if blocked.is_empty() => blocked,
-            _ => self.rows.keys(batch.transaction).await?,
+            Some(blocked) => blocked,
+            None => self.rows.keys(batch.transaction).await?,
         };
         let mut parked: Vec<Park> = Vec::new();
         if blocked.is_empty() {
@@ -108,8 +108,8 @@ impl<H: EventHandler> Parking<H> {
             }
         }
         if parked.is_empty() {
-            // Whether this is so after the commit is for the next batch to ask, unless nothing was blocked at all.
-            self.blocked = blocked.is_empty().then_some(blocked);
+            // So it is whether this commits or not.
+            self.blocked = Some(blocked);
             return Ok(());
         }
         self.refuse_too_many(&blocked, &parked)?;

@@ -29,10 +29,10 @@ impl<H: EventHandler> Parking<H> {
         let Some(request) = self.rows.next_request(errand.transaction).await? else { return Ok(false) };
         let first = self.rows.of_key(errand.transaction, &request.key, EVENTS).await?;
         let discards = request.verb == "discard";
-        if let (true, Some(about), Some((at, _))) = (discards, request.about, first.first())
-            && about != *at
+        if let (true, Some(about)) = (discards, request.about)
+            && first.first().map(|(at, _)| *at) != Some(about)
         {
-            // Asked twice, or served already: nobody has looked at the one that is first by now.
+            // Asked twice, applied or set back since: nobody has looked at the one that is first by now, if one is.
             let outcome = format!("the event at position {about} is parked no more; nothing was discarded");
             self.rows.done(errand.transaction, &request, &outcome).await?;
             return Ok(true);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use annals_eventstore::postgres::Consumer;
 use annals_eventstore::{EventId, GlobalPosition, Partition, RecordedEvent};
-use tokio_postgres::{Error, Transaction};
+use tokio_postgres::{Error, Row, Transaction};
 use uuid::Uuid;
 
 use crate::statements::Statements;
@@ -106,7 +106,7 @@ impl Rows {
         let Consumer { name, version } = &self.consumer;
         let of_key = &self.statements.parked_of_key;
         let rows = of_key.query(transaction, &[name, version, &self.partition(), &key, &limit]).await?;
-        let event = |row: &tokio_postgres::Row| {
+        let event = |row: &Row| {
             let position = GlobalPosition::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
             Ok((position, EventId::from(row.try_get::<_, Uuid>(1)?)))
         };
@@ -170,7 +170,7 @@ impl Rows {
     ) -> Result<HashMap<GlobalPosition, Skip>, Error> {
         let Consumer { name, version } = &self.consumer;
         let rows = self.statements.open_skips.query(transaction, &[name, version]).await?;
-        let skip = |row: &tokio_postgres::Row| {
+        let skip = |row: &Row| {
             let position = GlobalPosition::try_from(row.try_get::<_, i64>("position")?).unwrap_or_default();
             let (request, reason) = (row.try_get("control_id")?, row.try_get("reason")?);
             Ok((position, Skip { request, reason, asked_by: row.try_get("asked_by")? }))

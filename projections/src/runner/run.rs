@@ -123,7 +123,8 @@ impl Runner {
         let limited = match self.read_models.is_pooled() {
             true => self.read_models.clone(),
             false => {
-                let limit = term.as_millis().to_string();
+                // 0 would be no limit, and more than this is refused.
+                let limit = term.as_millis().clamp(1, i32::MAX as u128).to_string();
                 self.read_models.clone().with_setting("idle_in_transaction_session_timeout", &limit)
             }
         };

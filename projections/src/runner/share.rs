@@ -6,9 +6,6 @@
 use annals_eventstore::postgres::{Consumer, SlotStatus};
 use annals_eventstore::{Partition, RunnerId};
 
-/// More turns than there are runners, few enough to be added to.
-const TURNS: usize = 1 << 16;
-
 /// What a runner is to do about the slots of one projection.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -42,9 +39,7 @@ pub(super) fn plan(
 
 /// Returns with whom the remainder of a projection's slots begins: the same for every runner, whatever else it hosts.
 pub(super) fn turn(consumer: &Consumer) -> usize {
-    let numbers = consumer.name.bytes().map(usize::from);
-    let version = usize::try_from(consumer.version).unwrap_or_default();
-    numbers.fold(version, |turn, number| turn.wrapping_mul(31).wrapping_add(number)) % TURNS
+    usize::from(Partition::of_key(&format!("{} {}", consumer.name, consumer.version), u16::MAX).0)
 }
 
 /// Returns how many of some slots a runner is to have. `turn` says with whom the remainder begins.
