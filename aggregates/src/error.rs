@@ -71,7 +71,7 @@ pub enum ExecuteError<R> {
     Refused(R),
     /// A claim that the decision takes is held by another stream; nothing was written. To the one who asked this is a
     /// no, as a refusal is; it is the log's to say, since no aggregate knows the others.
-    #[error("claim {claim} is held by stream {holder}")]
+    #[error("claim {claim} is held by stream {holder}, nothing was written")]
     Claimed {
         /// The claim.
         claim: Claim,

@@ -34,7 +34,8 @@ pub enum HandleError<R> {
     /// The aggregate's own code panicked while a repository carried out the command for a command service, before its
     /// append or after it: the events may be there. Under its command id send it again: what was done is not done twice.
     #[error(
-        "aggregate {stream} panicked over a command, which may or may not have been carried out: {message}"
+        "aggregate {stream} panicked over a command, which may or may not have been carried out; \
+         send it again under its command id: {message}"
     )]
     Interrupted {
         /// The aggregate's stream.
@@ -43,11 +44,14 @@ pub enum HandleError<R> {
         message: String,
     },
     /// The handles are being shut down; nothing was written. Send it to another process.
-    #[error("handles are shut down, nothing was written")]
+    #[error("handles are shut down, nothing was written; send the command to another process")]
     ShutDown,
     /// The task that carried out the command ended before it answered, as when its runtime is shut down: the
     /// events may be there. Under an idempotency key send it again; without one, load the aggregate and look.
-    #[error("command to {stream} was lost on its way, it may or may not have been carried out")]
+    #[error(
+        "command to {stream} was lost on its way, it may or may not have been carried out; send it again under its \
+         idempotency key, or load the aggregate and look"
+    )]
     Lost {
         /// The aggregate's stream.
         stream: StreamName,

@@ -38,13 +38,16 @@ pub trait CarriesOut<A: Aggregate>: Clone + Send + Sync + 'static {
 impl<A: Aggregate, S: EventStore> CarriesOut<A> for Repository<A, S> {
     async fn carry_out(&self, keyed: Keyed<A>) -> Answer<A> {
         let (command, options) = keyed.into_parts();
-        let stream = A::stream_name(&command.aggregate);
-        let stream = stream.map_err(LoadError::from).map_err(Fault::from).map_err(ExecuteError::from)?;
         let Command { aggregate, command, context, .. } = command;
         // It may stand on either side of the append: an event that was stored is taken in afterwards.
         match guarded_future(self.execute_with(&aggregate, command, &context, options)).await {
             Ok(answer) => Ok(answer?),
-            Err(message) => Err(HandleError::Interrupted { stream, message }),
+            Err(message) => {
+                let stream = A::stream_name(&aggregate);
+                let stream =
+                    stream.map_err(LoadError::from).map_err(Fault::from).map_err(ExecuteError::from)?;
+                Err(HandleError::Interrupted { stream, message })
+            }
         }
     }
 

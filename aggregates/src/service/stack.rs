@@ -1,7 +1,7 @@
 //! The services around a command, in their one order.
 
 use tower::Layer;
-use tower::util::{BoxCloneSyncService, MapErr};
+use tower::util::{BoxCloneSyncService, MapErr, option_layer};
 
 use super::breaker::BreakerLayer;
 use super::carrier::{CarriesOut, Carrying};
@@ -30,13 +30,8 @@ pub(super) fn stack<A: Aggregate, C: CarriesOut<A>>(
 ) -> Boxed<A> {
     let keyed = IdempotencyLayer::new(options.attempts).layer(Carrying(carrier));
     let timed = DeadlineLayer::new(options.deadline).layer(MapErr::new(keyed, CommandError::from));
-    let guarded: Boxed<A> = match options.breaker {
-        Some(breaker) => BoxCloneSyncService::new(BreakerLayer::new(A::CATEGORY, breaker).layer(timed)),
-        None => BoxCloneSyncService::new(timed),
-    };
-    let limited: Boxed<A> = match shed {
-        Some(shed) => BoxCloneSyncService::new(shed.layer(guarded)),
-        None => guarded,
-    };
+    let breaker = options.breaker.map(|breaker| BreakerLayer::new(A::CATEGORY, breaker));
+    let guarded = option_layer(breaker).layer(timed);
+    let limited = option_layer(shed.cloned()).layer(guarded);
     BoxCloneSyncService::new(TraceLayer.layer(MeterLayer.layer(drain.layer(limited))))
 }

@@ -23,7 +23,7 @@ pub enum TogetherError {
     },
     /// A claim that one of the decisions takes is held by another stream, which none of the commands has release it;
     /// nothing was written. To the one who asked this is a no, as a refusal is.
-    #[error("claim {claim} is held by stream {holder}")]
+    #[error("claim {claim} is held by stream {holder}, nothing was written")]
     Claimed {
         /// The claim.
         claim: Claim,

@@ -25,7 +25,7 @@ async fn a_claim_is_taken_and_released_with_the_events() {
                 if *claim == label("plums") && *holder == Jar::stream_name(&1).unwrap()),
             "{held:?}"
         );
-        assert_eq!(held.to_string(), "claim label plums is held by stream jar-1");
+        assert_eq!(held.to_string(), "claim label plums is held by stream jar-1, nothing was written");
         assert!(held.refusal().is_none() && !held.is_transient());
         assert_eq!(jars.load(&2).await.unwrap().version.get(), 0);
 
@@ -98,7 +98,10 @@ async fn a_claim_of_another_refuses_all_commands_and_names_its_holder() {
             "{refused:?}"
         );
         assert!(!refused.is_transient());
-        assert_eq!(refused.to_string(), format!("claim label {claim} is held by stream jar-{jar}"));
+        assert_eq!(
+            refused.to_string(),
+            format!("claim label {claim} is held by stream jar-{jar}, nothing was written")
+        );
     }
     assert_eq!(store.all().await.len(), 1);
     assert_eq!(store.claim_holder(&label("figs")).await.unwrap(), None);

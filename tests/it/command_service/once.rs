@@ -59,7 +59,6 @@ struct WithoutIds(Repository<Counter, PostgresStore>);
 
 impl CarriesOut<Counter> for WithoutIds {
     async fn carry_out(&self, keyed: Keyed<Counter>) -> Result<Executed<Counter>, HandleError<Full>> {
-        keyed.begin();
         let (command, options) = keyed.into_parts();
         let options = ExecuteOptions { key: None, attempts: 1000, ..options };
         Ok(self.0.execute_with(&command.aggregate, command.command, &command.context, options).await?)

@@ -18,7 +18,7 @@ pub enum IdempotencyError<R> {
     )]
     IdReused(CommandId),
     /// The id was closed before it was used; nothing was written, and nothing ever will be under it.
-    #[error("command id {0} is cancelled, nothing was written")]
+    #[error("command id {0} is cancelled, nothing was written and nothing ever will be under it")]
     IdCancelled(CommandId),
     /// For a reason that has nothing to do with the id.
     #[error(transparent)]

@@ -56,7 +56,9 @@ where
             return Poll::Pending;
         };
         told.outcome = outcome_of(&answer);
-        if let Some(failure) = answer.as_ref().err().and_then(TellsFailure::failure) {
+        if !told.span.is_disabled()
+            && let Some(failure) = answer.as_ref().err().and_then(TellsFailure::failure)
+        {
             told.span.record("error", failure);
         }
         Poll::Ready(answer)

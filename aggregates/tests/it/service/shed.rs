@@ -166,6 +166,28 @@ async fn whoever_waits_for_a_place_waits_until_its_deadline_or_the_services_limi
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_found_it_not_ready_is_woken_by_a_place_though_another_went_away() {
+    let stub = Stub::with([Does::Waits(nothing_to_do())]);
+    let service = stub.service(limited(1, WhenFull::Wait));
+    let under_way = sent(&service);
+    stub.until_waiting(1).await;
+    let asleep = || {
+        let mut one = service.clone();
+        tokio::spawn(async move { poll_fn(|context| one.poll_ready(context)).await.is_ok() })
+    };
+    let (gone, woken) = (asleep(), asleep());
+    tokio::task::yield_now().await;
+    gone.abort();
+    gone.await.expect_err("it went away");
+
+    stub.let_go(1);
+
+    under_way.await.unwrap().expect("it had a place");
+    let woken = tokio::time::timeout(Duration::from_secs(1), woken).await;
+    assert!(woken.expect("it sleeps on").unwrap());
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_waits_for_a_place_is_told_that_the_service_is_shut_down() {
     let stub = Stub::with([Does::Waits(nothing_to_do())]);
     let service = stub.service(limited(1, WhenFull::Wait));
