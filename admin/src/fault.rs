@@ -188,9 +188,10 @@ impl From<OperateError> for Failure {
             OperateError::UnknownProjection(_)
             | OperateError::NothingParked(_)
             | OperateError::NoSuchEvent(_) => Exit::NotFound,
-            OperateError::NoReason | OperateError::NoOwnSchema(_) | OperateError::SharedSchema { .. } => {
-                Exit::Usage
-            }
+            OperateError::NoReason
+            | OperateError::Passed(_)
+            | OperateError::NoOwnSchema(_)
+            | OperateError::SharedSchema { .. } => Exit::Usage,
             OperateError::Unserved => Exit::TryAgain,
             OperateError::Unavailable(_) => Exit::Unavailable,
             _ => Exit::Failed,

@@ -282,6 +282,22 @@ async fn a_reset_waits_for_a_batch_under_way_and_neither_is_in_the_others_way() 
 }
 
 #[tokio::test]
+async fn an_event_that_every_slot_has_passed_is_not_asked_to_be_skipped() -> TestResult {
+    let db = TestDb::fresh().await?;
+    let store = applied(&db).await?;
+    let operator = Operator::of(&store, store.pool().clone());
+
+    let passed = operator.skip(&counted(), GlobalPosition::try_from(3)?, "too late").await;
+    let none = operator.skip(&counted(), GlobalPosition::START, "before the first").await;
+
+    assert!(matches!(passed, Err(OperateError::Passed(_))), "{passed:?}");
+    assert!(matches!(none, Err(OperateError::NoSuchEvent(_))), "{none:?}");
+    let asked: i64 = db.connect().await?.query_one("select count(*) from annals.control", &[]).await?.get(0);
+    assert_eq!(asked, 0);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_rewind_that_meets_whoever_serves_a_request_is_tried_again() -> TestResult {
     let db = TestDb::fresh().await?;
     let (client, observer) = (db.connect().await?, db.connect().await?);

@@ -44,6 +44,10 @@ pub enum OperateError {
     /// No event stands at the position. Nothing was changed.
     #[error("no event stands at position {0}")]
     NoSuchEvent(GlobalPosition),
+    /// Every slot has passed the event: there is nothing to skip. Nothing was changed; what is parked is discarded, what was
+    /// applied is put right in the log.
+    #[error("every slot has passed position {0}, so there is nothing to skip")]
+    Passed(GlobalPosition),
     /// A reason has to be given. Nothing was changed.
     #[error("a reason has to be given")]
     NoReason,
@@ -171,7 +175,7 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// [`OperateError::NoSuchEvent`] where nothing stands, [`OperateError::UnknownProjection`], or a fault of a database.
+    /// [`OperateError::NoSuchEvent`] where nothing stands, [`OperateError::Passed`] where every slot is behind it, [`OperateError::UnknownProjection`], or a fault of a database.
     pub async fn skip(
         &self,
         projection: &Consumer,
@@ -184,6 +188,9 @@ impl Operator {
         }
         let mut client = self.read_models.get().await?;
         let change = Change::begin(self, &mut client, projection, reason).await?;
+        if event <= change.reached {
+            return Err(OperateError::Passed(event));
+        }
         let (skip, Consumer { name, version }) = (&self.statements.ask_skip, projection);
         skip.query(&change.transaction, &[name, version, &i64::from(event), &reason]).await?;
         change.commit("ask to skip", Some(event)).await
@@ -328,6 +335,8 @@ struct Change<'a> {
     projection: &'a Consumer,
     /// The schema that it owns.
     schema: Option<String>,
+    /// How far every slot has come.
+    reached: GlobalPosition,
     reason: &'a str,
 }
 
@@ -342,11 +351,13 @@ impl<'a> Change<'a> {
             return Err(OperateError::NoReason);
         }
         let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        let reached = GlobalPosition::START;
         let mut change =
-            Self { operator, transaction: begin.start().await?, projection, schema: None, reason };
+            Self { operator, transaction: begin.start().await?, projection, schema: None, reached, reason };
         let rows = change.query(&operator.statements.progress).await?;
         let Some(row) = rows.first() else { return Err(OperateError::UnknownProjection(projection.clone())) };
         change.schema = row.try_get("schema_name")?;
+        change.reached = GlobalPosition::try_from(row.try_get::<_, i64>("position")?).unwrap_or_default();
         Ok(change)
     }
 

@@ -153,7 +153,10 @@ impl History {
                 !known.is_accepted && since.any(|sum| sum.fate(*order) == refusal)
             }
             Answer::Conflict | Answer::Untouched | Answer::Unknown => true,
-            Answer::Odd(_) => false,
+            Answer::Odd(why) => {
+                faults.push(format!("{order:?} got an answer that nobody may get: {why}"));
+                return;
+            }
         };
         if !is_right {
             faults.push(format!(
