@@ -16,6 +16,7 @@
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/projections.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/command-service.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/sql-projections.md"))]
+#![cfg_attr(doctest, doc = include_str!("../docs/guide/encryption.md"))]
 
 pub use annals_aggregates as aggregates;
 pub use annals_eventstore as eventstore;

@@ -169,6 +169,15 @@ pub enum AppendError {
         #[source]
         source: InvalidPayload,
     },
+    /// The codec of the store could not seal a payload; nothing was written.
+    #[error("event {index} of the append cannot be sealed")]
+    Sealing {
+        /// Which event, counted from 0 (through all streams, where there are several).
+        index: usize,
+        /// What the codec said.
+        #[source]
+        source: StorageError,
+    },
     /// The database refused the call as malformed; nothing was written. The text says which part.
     #[error("append refused: {0}")]
     Malformed(String),
@@ -217,7 +226,7 @@ impl AppendError {
             Self::DuplicateEventId(id) => Self::DuplicateEventId(*id),
             Self::DuplicateStream(stream) => Self::DuplicateStream(stream.clone()),
             // The index counts through the events of all.
-            Self::InvalidPayload { .. } => Self::Malformed(self.to_string()),
+            Self::InvalidPayload { .. } | Self::Sealing { .. } => Self::Malformed(self.to_string()),
             Self::Malformed(told) => Self::Malformed(told.clone()),
             Self::Serialization(stream, _) => Self::Serialization(stream.clone(), cause()),
             Self::NeedsRepair(told) => Self::NeedsRepair(told.clone()),

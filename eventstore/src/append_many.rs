@@ -120,7 +120,7 @@ impl AppendMany {
     }
 
     /// Returns all events, stream after stream.
-    pub(crate) fn events(&self) -> impl Iterator<Item = &NewEvent> {
+    pub(crate) fn events(&self) -> impl Iterator<Item = &NewEvent> + Clone {
         self.streams.iter().flat_map(|part| &part.events)
     }
 

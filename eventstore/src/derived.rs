@@ -61,7 +61,9 @@ pub fn upcast<'r>(
     if found > known {
         return Err(DecodeError::of(recorded, NewerVersion { found, known }.into()));
     }
-    let mut data = Cow::Borrowed(recorded.data.as_str());
+    let readable = recorded.data.require_readable();
+    let readable = readable.map_err(|source| DecodeError::of(recorded, source.into()))?;
+    let mut data = Cow::Borrowed(readable.as_str());
     for (from, step) in (first..).zip(steps).skip_while(|(from, _)| *from < found) {
         let next = step(&data);
         data = Cow::Owned(

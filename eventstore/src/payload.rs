@@ -39,7 +39,11 @@ pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// # Ok::<(), annals_eventstore::InvalidPayload>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Payload(Arc<str>);
+pub struct Payload {
+    json: Arc<str>,
+    /// Why nobody can read it, where a codec could not open it.
+    unreadable: Option<Arc<str>>,
+}
 
 impl Payload {
     /// Writes a value as JSON.
@@ -73,38 +77,55 @@ impl Payload {
             return Err(InvalidPayload::TooDeep { depth });
         }
         serde_json::from_str::<Readable>(&json).map_err(InvalidPayload::Unreadable)?;
-        Ok(Self(json))
+        Ok(Self { json, unreadable: None })
     }
 
     /// Takes JSON that the log itself handed out.
     pub(crate) fn recorded(json: &str) -> Self {
-        Self(json.into())
+        Self { json: json.into(), unreadable: None }
+    }
+
+    /// Returns the same, which could not be opened.
+    pub(crate) fn unreadable(&self, why: &(dyn std::error::Error + 'static)) -> Self {
+        Self { json: Arc::clone(&self.json), unreadable: Some(why.to_string().into()) }
+    }
+
+    /// Passes a payload that can be read.
+    ///
+    /// # Errors
+    ///
+    /// What the codec said that could not open it ([`PayloadCodec`](crate::PayloadCodec)).
+    pub fn require_readable(&self) -> Result<&Self, serde_json::Error> {
+        match &self.unreadable {
+            None => Ok(self),
+            Some(why) => Err(serde_json::Error::custom(format_args!("payload cannot be opened: {why}"))),
+        }
     }
 
     /// Reads the JSON as a value of the caller's type.
     ///
     /// # Errors
     ///
-    /// `serde_json`'s error when the JSON has another shape.
+    /// `serde_json`'s error when the JSON has another shape, or could not be opened.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(&self.0)
+        serde_json::from_str(&self.require_readable()?.json)
     }
 
     /// Returns the JSON text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.json
     }
 }
 
 impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&self.json)
     }
 }
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.json)
     }
 }
 

@@ -100,6 +100,9 @@ pub enum SnapshotError {
     /// The storage could not be reached. It may be done or not; it does not matter.
     #[error("snapshot store is not available")]
     Unavailable(#[source] StorageError),
+    /// The codec of the store could not seal the state.
+    #[error("snapshot cannot be sealed")]
+    Sealing(#[source] StorageError),
     /// The database failed in another way.
     #[error("snapshot could not be written")]
     Storage(#[source] StorageError),

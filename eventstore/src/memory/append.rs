@@ -9,10 +9,11 @@ use chrono::Utc;
 
 use crate::append::{Append, AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, StreamAppend, StreamAppended};
+use crate::content_hash::{content_of, content_of_many};
 use crate::event::{NewEvent, RecordedEvent};
 use crate::idempotency::Fingerprint;
 use crate::memory::claims;
-use crate::memory::keys::{find, find_many, fingerprint_of, fingerprint_of_many, repeated};
+use crate::memory::keys::{find, find_many, repeated};
 use crate::memory::log::{KeyUse, Log, Stream};
 use crate::metadata::Metadata;
 use crate::payload::Payload;
@@ -25,7 +26,7 @@ pub(super) fn append(log: &mut Log, append: Append) -> Result<Appended, AppendEr
         return Ok(Appended::NOTHING);
     }
     check_events(&append.events)?;
-    let fingerprint = append.fingerprint.unwrap_or_else(|| fingerprint_of(&append));
+    let fingerprint = append.fingerprint.unwrap_or_else(|| content_of(&append.stream, &append.events));
     if let Some(key) = append.key
         && let Some(first_result) = find(log, key, Some(fingerprint))?
     {
@@ -41,7 +42,7 @@ pub(super) fn append(log: &mut Log, append: Append) -> Result<Appended, AppendEr
 pub(super) fn append_many(log: &mut Log, append: AppendMany) -> Result<AppendedMany, AppendError> {
     let append = append.checked()?;
     check_events(append.events())?;
-    let fingerprint = append.fingerprint.unwrap_or_else(|| fingerprint_of_many(&append));
+    let fingerprint = append.fingerprint.unwrap_or_else(|| content_of_many(&append));
     // A check alone stores nothing, and nothing under a key.
     let key = append.key.filter(|_| append.events().next().is_some());
     if let Some(key) = key

@@ -2,11 +2,12 @@
 
 use crate::append::{AppendError, Appended};
 use crate::append_many::{AppendMany, AppendedMany, StreamAppend};
+use crate::content_hash::content_of;
 use crate::decisions::{AppendDecisions, AppendedDecisions, Decision, KeyUsed};
 use crate::idempotency::Fingerprint;
 use crate::memory::append::{check_events, check_versions, receipt_of_repetition, store};
 use crate::memory::claims;
-use crate::memory::keys::{find, fingerprint_of_events};
+use crate::memory::keys::find;
 use crate::memory::log::{KeyUse, Log};
 use crate::stream::StreamName;
 use crate::version::Version;
@@ -43,7 +44,7 @@ pub(super) fn append_decisions(
 }
 
 fn fingerprint(stream: &StreamName, decision: &Decision) -> Fingerprint {
-    decision.fingerprint.unwrap_or_else(|| fingerprint_of_events(stream, &decision.events))
+    decision.fingerprint.unwrap_or_else(|| content_of(stream, &decision.events))
 }
 
 fn keys_used(log: &Log, decisions: &[Decision], fingerprints: &[Fingerprint]) -> Vec<(usize, KeyUsed)> {

@@ -1,13 +1,9 @@
 //! Idempotency keys: what each was used for, and what came of it.
 
-use sha2::{Digest, Sha256};
-
-use crate::append::{Append, AppendError, Appended};
-use crate::append_many::{AppendMany, AppendedMany, Cancellation};
-use crate::event::NewEvent;
+use crate::append::{AppendError, Appended};
+use crate::append_many::{AppendedMany, Cancellation};
 use crate::idempotency::{Fingerprint, IdempotencyKey};
 use crate::memory::log::{KeyUse, Log};
-use crate::stream::StreamName;
 
 /// Finds what was stored under a key, whose fingerprint must be the one given, if one is.
 pub(super) fn find_many(
@@ -54,40 +50,4 @@ pub(super) fn repeated(first: &AppendedMany) -> AppendedMany {
     again.already_applied = true;
     again.streams.iter_mut().for_each(|part| part.appended.already_applied = true);
     again
-}
-
-/// What an append is about: where, which types, which data – not ids, times or the expected version.
-pub(super) fn fingerprint_of(append: &Append) -> Fingerprint {
-    fingerprint_of_events(&append.stream, &append.events)
-}
-
-/// As [`fingerprint_of`], of the events of one decision.
-pub(super) fn fingerprint_of_events(stream: &StreamName, events: &[NewEvent]) -> Fingerprint {
-    let mut hash = Sha256::new();
-    add(&mut hash, stream.as_str(), events);
-    Fingerprint::of(hash.finalize())
-}
-
-/// As [`fingerprint_of`], stream by stream; what is only checked is an expectation.
-pub(super) fn fingerprint_of_many(append: &AppendMany) -> Fingerprint {
-    let mut hash = Sha256::new();
-    hash.update("several streams");
-    for part in append.streams.iter().filter(|part| !part.events.is_empty()) {
-        add(&mut hash, part.stream.as_str(), &part.events);
-    }
-    Fingerprint::of(hash.finalize())
-}
-
-/// Counts and lengths go in front, so that no two different lists of texts run together into the same bytes.
-fn add(hash: &mut Sha256, stream: &str, events: &[NewEvent]) {
-    let mut add = |text: &str| {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text);
-    };
-    add(stream);
-    add(&events.len().to_string());
-    for event in events {
-        add(event.event_type.as_str());
-        add(event.data.as_str());
-    }
 }

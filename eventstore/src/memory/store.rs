@@ -22,7 +22,8 @@ use crate::memory::keys::{cancel, find, find_many};
 use crate::memory::log::Log;
 use crate::memory::read::{list_streams, read_log, read_stream, stream_info};
 use crate::memory::snapshots::{prune_snapshots, read_from_snapshot, write_snapshot};
-use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery};
+use crate::payload_codec::PayloadCoding;
+use crate::read::{LogPage, LogQuery, ReadError, StreamInfo, StreamListQuery, StreamQuery, StreamTail};
 use crate::retention::StreamRetention;
 use crate::snapshot::{NewSnapshot, SnapshotError, SnapshotKind, SnapshotTail};
 use crate::snapshot_store::SnapshotStore;
@@ -59,6 +60,7 @@ pub struct MemoryStore {
     log: Arc<Mutex<Log>>,
     wakeups: WakeupSource,
     poll_interval: Duration,
+    coding: PayloadCoding,
 }
 
 impl Default for MemoryStore {
@@ -70,7 +72,12 @@ impl Default for MemoryStore {
 impl MemoryStore {
     /// Makes an empty log.
     pub fn new() -> Self {
-        Self { log: Arc::default(), wakeups: WakeupSource::default(), poll_interval: POLL_INTERVAL_DEFAULT }
+        Self {
+            log: Arc::default(),
+            wakeups: WakeupSource::default(),
+            poll_interval: POLL_INTERVAL_DEFAULT,
+            coding: PayloadCoding::none(),
+        }
     }
 
     /// Sets how long [`EventStore::wakeups`] of this handle and its clones wait without a hint; 1 s unless
@@ -80,10 +87,20 @@ impl MemoryStore {
         Self { poll_interval, ..self }
     }
 
+    /// Sets the codec of this handle and of its clones; the log holds what it makes of payloads.
+    #[must_use]
+    pub fn with_codec(self, coding: PayloadCoding) -> Self {
+        Self { coding, ..self }
+    }
+
     /// From now on refuses an event id that the log holds already, in any stream, as a PostgreSQL log does
     /// after `annals.require_unique_event_ids()`.
     pub fn require_unique_event_ids(&self) {
         self.log().unique_event_ids = true;
+    }
+
+    fn opened(&self, events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {
+        events.into_iter().map(|event| self.coding.open(event)).collect()
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -93,7 +110,7 @@ impl MemoryStore {
 
 impl EventStore for MemoryStore {
     async fn append(&self, request: Append) -> Result<Appended, AppendError> {
-        let appended = append(&mut self.log(), request)?;
+        let appended = append(&mut self.log(), self.coding.seal(request)?)?;
         if !appended.is_empty() && !appended.already_applied {
             self.wakeups.wake();
         }
@@ -101,7 +118,7 @@ impl EventStore for MemoryStore {
     }
 
     async fn append_many(&self, request: AppendMany) -> Result<AppendedMany, AppendError> {
-        let appended = append_many(&mut self.log(), request)?;
+        let appended = append_many(&mut self.log(), self.coding.seal_many(request)?)?;
         if !appended.streams.is_empty() && !appended.already_applied {
             self.wakeups.wake();
         }
@@ -109,7 +126,7 @@ impl EventStore for MemoryStore {
     }
 
     async fn append_decisions(&self, request: AppendDecisions) -> Result<AppendedDecisions, AppendError> {
-        let appended = append_decisions(&mut self.log(), request)?;
+        let appended = append_decisions(&mut self.log(), self.coding.seal_decisions(request)?)?;
         self.wakeups.wake();
         Ok(appended)
     }
@@ -143,11 +160,13 @@ impl EventStore for MemoryStore {
         stream: &StreamName,
         query: StreamQuery,
     ) -> Result<Vec<RecordedEvent>, ReadError> {
-        read_stream(&self.log(), stream, query)
+        let events = read_stream(&self.log(), stream, query)?;
+        Ok(self.opened(events))
     }
 
     async fn read_log(&self, query: LogQuery) -> Result<LogPage, ReadError> {
-        read_log(&self.log(), &query)
+        let page = read_log(&self.log(), &query)?;
+        Ok(LogPage { events: self.opened(page.events), ..page })
     }
 
     async fn stream_info(&self, stream: &StreamName) -> Result<StreamInfo, ReadError> {
@@ -171,10 +190,13 @@ impl SnapshotStore for MemoryStore {
         up_to: Version,
         limit: usize,
     ) -> Result<SnapshotTail, ReadError> {
-        read_from_snapshot(&self.log(), stream, kind, up_to, limit)
+        let SnapshotTail { snapshot, tail } = read_from_snapshot(&self.log(), stream, kind, up_to, limit)?;
+        let snapshot = snapshot.map(|stored| self.coding.open_snapshot(stream, kind, stored));
+        Ok(SnapshotTail { snapshot, tail: StreamTail { events: self.opened(tail.events), ..tail } })
     }
 
     async fn write_snapshot(&self, new: NewSnapshot, keep: u32) -> Result<bool, SnapshotError> {
+        let new = self.coding.seal_snapshot(new)?;
         Ok(write_snapshot(&mut self.log(), new, keep))
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::connect::{ConnectOptions, PoolOptions};
 use super::schema::SchemaName;
+use crate::payload_codec::PayloadCoding;
 
 /// How to reach a log and how to treat it. Fill in what differs from the default.
 ///
@@ -65,6 +66,8 @@ pub struct StoreConfig {
     ///
     /// [`AppendError::OutcomeUnknown`]: crate::AppendError::OutcomeUnknown
     pub answer_timeout: Option<Duration>,
+    /// What payloads pass through on their way into the log and back, such as encryption; nothing by default.
+    pub codec: PayloadCoding,
 }
 
 impl StoreConfig {
@@ -83,6 +86,7 @@ impl StoreConfig {
             held_back_warning: Duration::from_secs(5),
             idle_in_transaction_timeout: Some(Duration::from_secs(60)),
             answer_timeout: Some(Duration::from_secs(60)),
+            codec: PayloadCoding::none(),
         }
     }
 

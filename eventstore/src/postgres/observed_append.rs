@@ -138,9 +138,10 @@ fn outcome(error: &AppendError) -> AppendOutcome {
         AppendError::KeyCancelled { .. } => AppendOutcome::KeyCancelled,
         AppendError::Claimed { .. } => AppendOutcome::Claimed,
         AppendError::DuplicateEventId(_) => AppendOutcome::DuplicateEventId,
-        AppendError::DuplicateStream(_) | AppendError::InvalidPayload { .. } | AppendError::Malformed(_) => {
-            AppendOutcome::Malformed
-        }
+        AppendError::DuplicateStream(_)
+        | AppendError::InvalidPayload { .. }
+        | AppendError::Sealing { .. }
+        | AppendError::Malformed(_) => AppendOutcome::Malformed,
         AppendError::Serialization(..) => AppendOutcome::Serialization,
         AppendError::NeedsRepair(_) => AppendOutcome::NeedsRepair,
         AppendError::NeedsPoolerMode(_) => AppendOutcome::NeedsPoolerMode,

@@ -13,6 +13,7 @@ use crate::event::{EventType, RecordedEvent};
 use crate::event_id::EventId;
 use crate::filter::EventFilter;
 use crate::metadata::{CausationId, CorrelationId};
+use crate::payload_codec::PayloadCoding;
 use crate::position::GlobalPosition;
 use crate::read::{
     Direction, HeldBack, LogPage, LogQuery, NameRanges, ReadError, StreamInfo, StreamListQuery, StreamQuery,
@@ -46,7 +47,7 @@ pub(super) async fn read_stream(
         // Past the end, or no stream at all? Only the empty answer costs the second question.
         stream_info(session, stream).await?;
     }
-    events(&rows).map_err(read_error)
+    events(&rows, &session.coding).map_err(read_error)
 }
 
 /// Tells what is known about a stream.
@@ -115,7 +116,7 @@ async fn read_forward(session: &Session, page: LogQuery) -> Result<LogPage, Read
     let seen = page.seen.map(EventId::as_uuid);
     let parameters: &Parameters<'_> = &[&i64::from(page.from), &limit, &seen];
     let rows = query(session, &session.statements.read_log_forward, parameters).await?;
-    marked_page(&rows, &page)
+    marked_page(&rows, &page, &session.coding)
 }
 
 async fn read_filtered(session: &Session, page: LogQuery) -> Result<LogPage, ReadError> {
@@ -143,7 +144,7 @@ async fn read_filtered(session: &Session, page: LogQuery) -> Result<LogPage, Rea
     let client = session.patient_client().await.map_err(unsent_read)?;
     let rows = session.manner.query(&client, &session.statements.read_log_filtered, parameters).await;
     let rows = rows.map_err(read_error)?;
-    let marked = marked_page(&rows, &page)?;
+    let marked = marked_page(&rows, &page, &session.coding)?;
     match page.direction {
         Direction::Forward => Ok(marked),
         Direction::Backward => Ok(LogPage { settled_to: marked.head, held_back: None, ..marked }),
@@ -156,7 +157,7 @@ fn texts<'f, T>(wanted: &'f Option<HashSet<T>>, text: impl Fn(&'f T) -> &'f str)
 }
 
 /// Tells rows that each carry the marks as a page, where they were read forward.
-fn marked_page(rows: &[Row], page: &LogQuery) -> Result<LogPage, ReadError> {
+fn marked_page(rows: &[Row], page: &LogQuery, coding: &PayloadCoding) -> Result<LogPage, ReadError> {
     let mark = |column| -> Result<Option<i64>, ReadError> {
         rows.first().map_or(Ok(None), |row| row.try_get(column)).map_err(read_error)
     };
@@ -165,7 +166,7 @@ fn marked_page(rows: &[Row], page: &LogQuery) -> Result<LogPage, ReadError> {
     FENCE_LOOKS.count(if held_back.is_some() { Look::HeldBack } else { Look::Settled });
     // The one row without an event carries the marks alone.
     let with_event = |row: &&Row| row.try_get::<_, Option<i64>>(2).is_ok_and(|position| position.is_some());
-    let mut reader = EventReader::default();
+    let mut reader = EventReader::new(coding);
     let events: Vec<_> = rows
         .iter()
         .filter(with_event)
@@ -188,7 +189,7 @@ async fn read_backward(session: &Session, page: LogQuery) -> Result<LogPage, Rea
     let parameters: &Parameters<'_> = &[&i64::from(page.from), &head, &rows_max(page.limit)];
     let rows = query(session, &session.statements.read_log_backward, parameters).await?;
     let head = GlobalPosition::recorded(head);
-    let events = events(&rows).map_err(read_error)?;
+    let events = events(&rows, &session.coding).map_err(read_error)?;
     Ok(LogPage { events, settled_to: head, head, held_back: None })
 }
 

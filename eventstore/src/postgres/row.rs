@@ -5,23 +5,30 @@ use tokio_postgres::{Error, Row};
 use super::json::JsonText;
 use crate::event::{EventType, RecordedEvent, SchemaVersion};
 use crate::payload::Payload;
+use crate::payload_codec::PayloadCoding;
 use crate::position::GlobalPosition;
 use crate::stream::StreamName;
 use crate::version::Version;
 
 /// Reads events out of rows, one after the other: names that repeat are kept once.
-#[derive(Debug, Default)]
-pub(super) struct EventReader {
+#[derive(Debug)]
+pub(super) struct EventReader<'s> {
+    coding: &'s PayloadCoding,
     last_names: Option<(StreamName, EventType)>,
 }
 
-impl EventReader {
+impl<'s> EventReader<'s> {
+    /// Opens payloads with the codec of a store.
+    pub(super) fn new(coding: &'s PayloadCoding) -> Self {
+        Self { coding, last_names: None }
+    }
+
     /// Reads an event whose columns begin at `first`, in the order of the SQL API.
     pub(super) fn event(&mut self, row: &Row, first: usize) -> Result<RecordedEvent, Error> {
         let version: i64 = row.try_get(first + 2)?;
         let metadata: Option<JsonText<'_>> = row.try_get(first + 7)?;
         let (stream, event_type) = self.names(row.try_get(first + 1)?, row.try_get(first + 4)?);
-        Ok(RecordedEvent {
+        Ok(self.coding.open(RecordedEvent {
             position: GlobalPosition::recorded(row.try_get(first)?),
             stream,
             version: Version::try_from(version).unwrap_or_default(),
@@ -31,7 +38,7 @@ impl EventReader {
             data: Payload::recorded(row.try_get::<_, JsonText<'_>>(first + 6)?.0),
             raw_metadata: metadata.map(|json| Payload::recorded(json.0)),
             recorded_at: row.try_get(first + 8)?,
-        })
+        }))
     }
 
     /// Returns the names, those of the row before where they are the same.
@@ -50,7 +57,7 @@ impl EventReader {
 }
 
 /// Reads rows that are events and nothing else.
-pub(super) fn events(rows: &[Row]) -> Result<Vec<RecordedEvent>, Error> {
-    let mut reader = EventReader::default();
+pub(super) fn events(rows: &[Row], coding: &PayloadCoding) -> Result<Vec<RecordedEvent>, Error> {
+    let mut reader = EventReader::new(coding);
     rows.iter().map(|row| reader.event(row, 0)).collect()
 }

@@ -8,6 +8,7 @@ use deadpool_postgres::{Pool, PoolError};
 use super::loan::Loan;
 use super::send::Manner;
 use super::statements::Statements;
+use crate::payload_codec::PayloadCoding;
 use crate::telemetry::{
     Checkout, POOL_CHECKOUTS, POOL_CONNECTIONS, POOL_WAIT, POOL_WAITING, PoolState, Stopwatch,
 };
@@ -20,6 +21,8 @@ pub(super) struct Session {
     pub(super) manner: Manner,
     /// How long an answer may take.
     pub(super) answer_timeout: Option<Duration>,
+    /// What payloads pass through.
+    pub(super) coding: PayloadCoding,
 }
 
 impl Session {

@@ -31,20 +31,22 @@ pub(super) async fn read_from_snapshot(
     let parameters: &Parameters<'_> = &[&stream.as_str(), name, shape, &up_to.get(), &rows_max(limit)];
     let rows = session.manner.query(&client, &session.statements.read_from_snapshot, parameters).await;
     let rows = rows.map_err(read_error)?;
-    let mut tail = tail(stream, &rows)?;
+    let mut tail = tail(stream, &rows, &session.coding)?;
     // The row of the stream comes with them, and nothing but their order by version is promised.
     tail.events.sort_unstable_by_key(|event| event.version);
     let snapshots = rows.iter().map(snapshot).filter_map(Result::transpose);
     let snapshot = snapshots.collect::<Result<Vec<_>, _>>().map_err(read_error)?.pop();
+    let snapshot = snapshot.map(|stored| session.coding.open_snapshot(stream, kind, stored));
     Ok(SnapshotTail { snapshot, tail })
 }
 
 /// Keeps a snapshot and prunes older ones.
 pub(super) async fn write_snapshot(
     session: &Session,
-    new: &NewSnapshot,
+    new: NewSnapshot,
     keep: u32,
 ) -> Result<bool, SnapshotError> {
+    let new = session.coding.seal_snapshot(new)?;
     let client = session.client().await.map_err(|error| SnapshotError::Unavailable(error.into()))?;
     let keep = i32::try_from(keep.max(1)).unwrap_or(i32::MAX);
     let parameters: &Parameters<'_> = &[

@@ -116,7 +116,8 @@ impl PostgresStore {
         };
         let pool = pool(&connect, config.pool);
         let (statements, answer_timeout) = (Arc::new(Statements::new(&config.schema)), config.answer_timeout);
-        let session = Session { pool, statements, manner, answer_timeout };
+        let coding = config.codec.clone();
+        let session = Session { pool, statements, manner, answer_timeout, coding };
         let lineage = examine(&session, &config.schema).await?;
         let unheard = listen_options(&config).map_or(WakeupState::Off, |_| WakeupState::Unstarted);
         let stop = CancellationToken::new();
@@ -154,7 +155,8 @@ impl PostgresStore {
         if append.events.is_empty() {
             return Ok(Appended::NOTHING);
         }
-        let Session { statements, manner, .. } = &self.0.session;
+        let Session { statements, manner, coding, .. } = &self.0.session;
+        let append = coding.seal(append)?;
         let call = append_within(*manner, transaction, append::append_in(transaction, statements, &append));
         observed_append::append(&append, AppendScope::Caller, Box::pin(call)).await
     }
@@ -177,7 +179,8 @@ impl PostgresStore {
         if append.streams.is_empty() {
             return Ok(AppendedMany::from_streams(Vec::new()));
         }
-        let Session { statements, manner, .. } = &self.0.session;
+        let Session { statements, manner, coding, .. } = &self.0.session;
+        let append = coding.seal_many(append)?;
         let send = append_many::append_many_in(transaction, statements, &append);
         let call = append_within(*manner, transaction, send);
         observed_append::append_many(&append, AppendScope::Caller, Box::pin(call)).await
@@ -266,6 +269,7 @@ impl EventStore for PostgresStore {
             return Ok(Appended::NOTHING);
         }
         let session = &self.0.session;
+        let append = session.coding.seal(append)?;
         let send = || async {
             let client = session.client().await.map_err(unsent_append)?;
             append::append(session, &client, &append).await
@@ -282,6 +286,7 @@ impl EventStore for PostgresStore {
             return Ok(AppendedMany::from_streams(Vec::new()));
         }
         let session = &self.0.session;
+        let append = session.coding.seal_many(append)?;
         let send = || async {
             let client = session.client().await.map_err(unsent_append)?;
             append_many::append_many(session, &client, &append).await
@@ -297,6 +302,7 @@ impl EventStore for PostgresStore {
     async fn append_decisions(&self, append: AppendDecisions) -> Result<AppendedDecisions, AppendError> {
         let append = append.checked()?;
         let session = &self.0.session;
+        let append = session.coding.seal_decisions(append)?;
         let send = || async {
             let client = session.client().await.map_err(unsent_append)?;
             decisions::append_decisions(session, &client, &append).await
@@ -407,7 +413,8 @@ impl TransactionalStore for PostgresStore {
         append: AppendDecisions,
     ) -> Result<AppendedDecisions, AppendError> {
         let append = append.checked()?;
-        let Session { statements, manner, .. } = &self.0.session;
+        let Session { statements, manner, coding, .. } = &self.0.session;
+        let append = coding.seal_decisions(append)?;
         let send = decisions::append_decisions_in(transaction, statements, &append);
         let call = append_within(*manner, transaction, send);
         observed_append::append_decisions(&append, AppendScope::Caller, Box::pin(call)).await
@@ -429,7 +436,7 @@ impl TransactionalStore for PostgresStore {
         after: Version,
         limit: usize,
     ) -> impl Future<Output = Result<StreamTail, ReadError>> + Send {
-        let read = tail::read_tail_in(transaction, &self.0.session.statements, stream, after, limit);
+        let read = tail::read_tail_in(transaction, &self.0.session, stream, after, limit);
         observed_read::read_tail(stream, after, Box::pin(read))
     }
 
@@ -450,7 +457,7 @@ impl SnapshotStore for PostgresStore {
     }
 
     async fn write_snapshot(&self, new: NewSnapshot, keep: u32) -> Result<bool, SnapshotError> {
-        snapshot::write_snapshot(&self.0.session, &new, keep).await
+        snapshot::write_snapshot(&self.0.session, new, keep).await
     }
 
     fn prune_snapshots(

@@ -6,8 +6,8 @@ use super::fault::{read_error, unsent_read};
 use super::row::EventReader;
 use super::send::{Parameters, Ready};
 use super::session::Session;
-use super::statements::Statements;
 use crate::event::RecordedEvent;
+use crate::payload_codec::PayloadCoding;
 use crate::read::{ReadError, StreamTail};
 use crate::stream::StreamName;
 use crate::version::Version;
@@ -25,24 +25,28 @@ pub(super) async fn read_tail(
     let client = session.client().await.map_err(unsent_read)?;
     let parameters: &Parameters<'_> = &[&stream.as_str(), &after.get(), &rows_max(limit)];
     let rows = session.manner.query(&client, &session.statements.read_tail, parameters).await;
-    tail(stream, &rows.map_err(read_error)?)
+    tail(stream, &rows.map_err(read_error)?, &session.coding)
 }
 
 /// Reads in a caller's transaction.
 pub(super) async fn read_tail_in(
     transaction: &Transaction<'_>,
-    statements: &Statements,
+    session: &Session,
     stream: &StreamName,
     after: Version,
     limit: usize,
 ) -> Result<StreamTail, ReadError> {
-    let read = Ready::Within(transaction, &statements.read_tail);
+    let read = Ready::Within(transaction, &session.statements.read_tail);
     let rows = read.query(&[&stream.as_str(), &after.get(), &rows_max(limit)]).await;
-    tail(stream, &rows.map_err(read_error)?)
+    tail(stream, &rows.map_err(read_error)?, &session.coding)
 }
 
 /// Takes rows apart, each of which begins with the stream and goes on with an event, or without.
-pub(super) fn tail(stream: &StreamName, rows: &[Row]) -> Result<StreamTail, ReadError> {
+pub(super) fn tail(
+    stream: &StreamName,
+    rows: &[Row],
+    coding: &PayloadCoding,
+) -> Result<StreamTail, ReadError> {
     let Some(head) = rows.first() else {
         return Err(ReadError::StreamNotFound(stream.clone()));
     };
@@ -56,12 +60,12 @@ pub(super) fn tail(stream: &StreamName, rows: &[Row]) -> Result<StreamTail, Read
     if first_version > version {
         return Err(ReadError::StreamNotFound(stream.clone()));
     }
-    Ok(StreamTail { events: events(rows).map_err(read_error)?, first_version, version })
+    Ok(StreamTail { events: events(rows, coding).map_err(read_error)?, first_version, version })
 }
 
 /// The events; the row without any carries the stream alone.
-fn events(rows: &[Row]) -> Result<Vec<RecordedEvent>, tokio_postgres::Error> {
-    let (mut events, mut reader) = (Vec::with_capacity(rows.len()), EventReader::default());
+fn events(rows: &[Row], coding: &PayloadCoding) -> Result<Vec<RecordedEvent>, tokio_postgres::Error> {
+    let (mut events, mut reader) = (Vec::with_capacity(rows.len()), EventReader::new(coding));
     for row in rows {
         if row.try_get::<_, Option<i64>>(EVENT)?.is_some() {
             events.push(reader.event(row, EVENT)?);

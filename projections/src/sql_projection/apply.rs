@@ -47,6 +47,7 @@ pub(super) async fn apply(
     events: &[RecordedEvent],
 ) -> Result<(), ApplyError> {
     let steps = steps(projection, events);
+    require_opened(&steps)?;
     transaction.batch_execute(&settings(projection.schema(), limit)).await?;
     let statements = prepared(projection, limit, transaction, &steps).await?;
     let mut pending = FuturesOrdered::new();
@@ -74,6 +75,15 @@ fn steps<'e>(projection: &SqlProjection, events: &'e [RecordedEvent]) -> Vec<Ste
         }
     }
     steps
+}
+
+/// Passes events whose data could be opened, all of them.
+fn require_opened(steps: &[Step<'_>]) -> Result<(), ApplyError> {
+    for event in steps.iter().flat_map(|step| &step.events) {
+        let unopened = |source| ApplyError::Unopened { position: event.position, source };
+        event.data.require_readable().map_err(unopened)?;
+    }
+    Ok(())
 }
 
 /// Prepares the statements of a batch. Each batch does so anew: it may have come to another connection, and names that

@@ -15,6 +15,15 @@ pub enum ApplyError {
     /// An event holds a value that its statement cannot take.
     #[error(transparent)]
     Value(#[from] ValueError),
+    /// The codec of the store could not open the data of an event; SQL would take what is stored for it.
+    #[error("event at position {position}: {source}")]
+    Unopened {
+        /// Where the event stands.
+        position: GlobalPosition,
+        /// What the codec said.
+        #[source]
+        source: serde_json::Error,
+    },
     /// The server refused a statement.
     #[error("{events}: the server refuses {place}: {message}")]
     Statement {

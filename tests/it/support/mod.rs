@@ -12,6 +12,7 @@ mod own_server;
 mod pooler;
 mod proxy;
 mod ran;
+mod sealed;
 mod sql_folder;
 mod waiting;
 
@@ -27,5 +28,6 @@ pub(crate) use own_server::OwnServer;
 pub(crate) use pooler::{PooledDb, Pooler, skipped_without_pooler};
 pub(crate) use proxy::Proxy;
 pub(crate) use ran::{FOLDER, Ran};
+pub(crate) use sealed::Keys;
 pub(crate) use sql_folder::SqlFolder;
 pub(crate) use waiting::until_waiting;
