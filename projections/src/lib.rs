@@ -20,7 +20,7 @@ mod writes;
 
 pub use handlers::{Handlers, UnknownEventType};
 pub use operator::{OperateError, Operator, ParkedEvent, Progress, ProgressError, ProjectionStatus};
-pub use parking::{PoisonEvent, PoisonPolicy, Poisoned, TooManyParked};
+pub use parking::{PoisonEvent, PoisonPolicy, Poisoned, StoodStill, TooManyParked};
 pub use projection::Projection;
 pub use runner::{LiveRunner, Runner, RunnerError, RunnerOptions, RunningRunner, discover};
 pub use running::{RunningProjection, Stopped, WaitError};

@@ -82,6 +82,7 @@ pub trait Projection: Send + 'static {
     ///
     /// Any error rolls the batch back, checkpoint included. After one that waiting may mend (the database
     /// restarts, a deadlock) the batch comes again; what becomes of any other is up to whoever runs the projection:
-    /// [`start`](crate::start()) stops it, a runner does what [`Projection::on_poison`] says.
+    /// [`start`](crate::start()) stops it, a runner does what [`Projection::on_poison`] says. In a runner so are a panic, and
+    /// what a deferred constraint finds, errors of the events that it came from.
     fn apply(&mut self, batch: Batch<'_>) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }

@@ -32,6 +32,8 @@ trait Policy: Send + Sync + 'static {
 const PARK: PoisonPolicy = PoisonPolicy { retries: 0, then: Poisoned::Park, keys_max: 2, events_max: 5 };
 
 struct Parks;
+/// Parks more keys than two.
+struct Parks5;
 struct Skips;
 struct Stops;
 struct TriesThrice;
@@ -40,6 +42,9 @@ struct Swallows;
 
 impl Policy for Parks {
     const POISON: PoisonPolicy = PARK;
+}
+impl Policy for Parks5 {
+    const POISON: PoisonPolicy = PoisonPolicy { keys_max: 5, ..PARK };
 }
 impl Policy for Skips {
     const POISON: PoisonPolicy = PoisonPolicy { then: Poisoned::Skip, ..PARK };
@@ -60,7 +65,9 @@ impl<P: Policy> Projection for Ledger<P> {
     const TABLES: &'static str = "
         create table if not exists ledger (nth bigserial, stream text, version bigint, primary key (stream, version));
         create table if not exists forbidden (stream text, version bigint, how text);
-        create sequence if not exists attempts";
+        create sequence if not exists attempts;
+        create table if not exists debts (
+            debtor text primary key, creditor text references debts deferrable initially deferred)";
 
     fn on_poison() -> PoisonPolicy {
         P::POISON
@@ -78,6 +85,16 @@ impl<P: Policy> Projection for Ledger<P> {
                 None => {}
                 Some("refuse") if P::SWALLOWS => return Ok(()),
                 Some("refuse") => return Err("it is forbidden".into()),
+                // Busy with something else, for longer than a lease.
+                Some("brood") => tokio::time::sleep(Duration::from_secs(2)).await,
+                Some("panic") => panic!("{} {}", key_of(event), event.version),
+                Some("owe") => owe(&batch, key_of(event), "nobody").await?,
+                // Wrong for a moment, and right in the end.
+                Some("settle") => {
+                    let bank = format!("bank of {}", key_of(event));
+                    owe(&batch, key_of(event), &bank).await?;
+                    owe(&batch, &bank, &bank).await?;
+                }
                 Some("break") => drop(batch.transaction.execute("select 1 / 0", &[]).await?),
                 // A handler that passes its failed statement over.
                 Some("hide") => drop(batch.transaction.execute("select 1 / 0", &[]).await),
@@ -94,6 +111,16 @@ impl<P: Policy> Projection for Ledger<P> {
         }
         Ok(())
     }
+}
+
+fn key_of(event: &annals_eventstore::RecordedEvent) -> &str {
+    event.stream.as_str()
+}
+
+async fn owe(batch: &Batch<'_>, debtor: &str, creditor: &str) -> Result<(), HandlerError> {
+    let sql = "insert into debts values ($1, $2) on conflict do nothing";
+    batch.transaction.execute(sql, &[&debtor, &creditor]).await?;
+    Ok(())
 }
 
 /// A ledger that runs, and those who look after it.
@@ -250,6 +277,52 @@ async fn a_poisonous_event_is_parked_with_all_later_ones_of_its_key_in_order_whi
     assert_eq!(rows.len(), 9);
     let audit = [("retry", "let us see"), ("retry", "it is allowed now")];
     assert_eq!(ground.audit().await?, audit.map(|(verb, reason)| (verb.to_owned(), reason.to_owned())));
+    ground.runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_that_lets_its_transaction_stand_still_for_a_lease_stops_its_slot_with_the_reason()
+-> TestResult {
+    let mut ground = Ground::with::<Parks>(&[("b", 1, "brood")]).await?;
+    let options = RunnerOptions { lease: Duration::from_secs(1), ..RunnerOptions::default() };
+    let hasty = Runner::new(&ground.db.store()).options(options).host(|| Ledger::<Parks>(PhantomData));
+    std::mem::replace(&mut ground.runner, hasty.start().await?).stop().await;
+    ground.append(&["a", "b"]).await?;
+
+    let why = ground.stopped().await?;
+
+    assert!(why.contains("handler was busy for") && why.contains("it may do nothing for 1s"), "{why}");
+    assert_eq!(ground.parked().await?, [], "nothing is wrong with the event");
+    ground.runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_panic_and_what_a_deferred_constraint_finds_are_parked_like_any_other_error() -> TestResult {
+    let forbidden =
+        [("a", 1, "settle"), ("b", 1, "owe"), ("c", 1, "panic"), ("d", 1, "settle"), ("e", 1, "owe")];
+    let ground = Ground::with::<Parks5>(&forbidden).await?;
+    let end = ground.append(&["a", "b", "c", "d", "b", "a", "e"]).await?;
+    ground.reach(end).await?;
+
+    assert_eq!(ground.rows().await?, ["a 1", "d 1", "a 2"]);
+    let parked = ground.operator.parked(&ledger(), 100).await?;
+    let reasons: Vec<_> = parked.iter().filter_map(|event| event.reason.as_deref()).collect();
+    let owed = "violates foreign key constraint";
+    assert!(
+        matches!(&reasons[..], [b, c, e] if b.contains(owed) && c.contains("handler panicked: c 1") && e.contains(owed)),
+        "{reasons:?}"
+    );
+    let again = ground.operator.retry(&ledger(), "b", "let us see", SOON).await;
+    assert!(matches!(again, Err(OperateError::StillParked { .. })), "{again:?}");
+    ground.allow_everything().await?;
+    for key in ["b", "c", "e"] {
+        ground.operator.retry(&ledger(), key, "it is allowed now", SOON).await?;
+    }
+
+    assert_eq!(ground.rows().await?, ["a 1", "d 1", "a 2", "b 1", "b 2", "c 1", "e 1"]);
+    assert_eq!(ground.parked().await?, []);
     ground.runner.stop().await;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use annals_eventstore::postgres::is_transient_cause;
 use annals_eventstore::{
@@ -10,6 +11,8 @@ use annals_eventstore::{
 };
 use tracing::warn;
 
+use super::caught::caught;
+use super::patience::Patience;
 use super::policy::{PoisonPolicy, Poisoned};
 use super::rows::{Park, Rows, Skip};
 use crate::told::in_full;
@@ -28,6 +31,9 @@ pub(crate) struct Parking<H> {
     blocked: Option<HashMap<String, usize>>,
     /// The events that are to be skipped, unless somebody may have asked for others.
     skips: Option<HashMap<GlobalPosition, Skip>>,
+    /// Whether something was tried in the transaction at hand before.
+    is_tried: bool,
+    patience: Patience,
 }
 
 /// An event that cannot be applied stops its slot, as the policy says. Nothing of the batch was kept.
@@ -52,9 +58,18 @@ pub struct TooManyParked {
     pub events: usize,
 }
 
+/// Checks what was deferred, and keeps what was attempted.
+const END: &str = "set constraints all immediate; release savepoint annals_attempt";
+
 impl<H: EventHandler> Parking<H> {
     pub(crate) fn new(inner: H, key: KeyOf, policy: PoisonPolicy, store: PostgresStore, rows: Rows) -> Self {
-        Self { inner, key, policy, rows, store, blocked: None, skips: None }
+        let patience = Patience::of(None);
+        Self { inner, key, policy, rows, store, blocked: None, skips: None, is_tried: false, patience }
+    }
+
+    /// Sets how long the server bears with a transaction that does nothing.
+    pub(crate) fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// Forgets what is known of blocked keys and of events to be skipped: both are read again with the next batch.
@@ -168,6 +183,9 @@ impl<H: EventHandler> Parking<H> {
 
     /// Tries some events, and leaves no trace of them where they cannot be applied; then tells why.
     ///
+    /// What a deferred constraint has against them is found out here, not at the commit, which could not be repeated for
+    /// each of them.
+    ///
     /// # Errors
     ///
     /// A fault that passes: the whole batch comes again.
@@ -177,24 +195,34 @@ impl<H: EventHandler> Parking<H> {
         events: &[RecordedEvent],
     ) -> Result<Result<(), String>, HandlerError> {
         let transaction = batch.transaction;
+        // Nothing is deferred any more behind an attempt that went well, so the next one says so again.
+        let begin = match std::mem::replace(&mut self.is_tried, true) {
+            false => "savepoint annals_attempt",
+            true => "savepoint annals_attempt; set constraints all deferred",
+        };
+        let began = Instant::now();
         // Sent in this order, without waiting for the first to be answered.
         let (marked, applied) = tokio::join!(
             biased;
-            transaction.batch_execute("savepoint annals_attempt"),
-            self.inner.handle(Batch { events, ..batch }),
+            transaction.batch_execute(begin),
+            caught(self.inner.handle(Batch { events, ..batch })),
         );
         marked?;
         let failed: HandlerError = match applied {
             // A handler that passed a failed statement over is found out here.
-            Ok(()) => match transaction.batch_execute("release savepoint annals_attempt").await {
-                Ok(()) => return Ok(Ok(())),
+            Ok(()) => match transaction.batch_execute(END).await {
+                Ok(()) => {
+                    self.patience.ended();
+                    return Ok(Ok(()));
+                }
                 Err(error) => error.into(),
             },
             Err(error) => error,
         };
         if is_transient_cause(&failed) {
-            return Err(failed);
+            return Err(self.patience.lost(began.elapsed(), failed));
         }
+        self.patience.ended();
         let back = "rollback to savepoint annals_attempt; release savepoint annals_attempt";
         transaction.batch_execute(back).await?;
         Ok(Err(in_full(&*failed)))
@@ -222,10 +250,12 @@ impl<H: EventHandler> Parking<H> {
 
 impl<H: EventHandler> EventHandler for Parking<H> {
     fn handle<'a>(&'a mut self, batch: Batch<'a>) -> HandlerFuture<'a> {
+        self.is_tried = false;
         Box::pin(self.apply(batch))
     }
 
     fn run_errand<'a>(&'a mut self, errand: Errand<'a>) -> HandlerFuture<'a, bool> {
+        self.is_tried = false;
         Box::pin(self.serve(errand))
     }
 }

@@ -12,12 +12,16 @@
 //!
 //! Leaves to others: faults that pass by themselves, which the slot loop waits for.
 
+mod caught;
 mod handler;
+mod patience;
 mod policy;
 mod retry;
 mod rows;
 
 pub(crate) use handler::Parking;
 pub use handler::{PoisonEvent, TooManyParked};
+pub(crate) use patience::Patience;
+pub use patience::StoodStill;
 pub use policy::{PoisonPolicy, Poisoned};
 pub(crate) use rows::Rows;

@@ -39,8 +39,9 @@ pub(super) struct Coordinator {
     pub(super) hosts: Vec<Box<dyn Host>>,
     pub(super) leases: Leases,
     pub(super) members: Members,
-    /// Connections for batches.
+    /// Connections for batches, and how long the server bears with one that does nothing in a transaction.
     pub(super) batches: Pool,
+    pub(super) idle_limit: Option<Duration>,
     pub(super) options: RunnerOptions,
     pub(super) hints: Arc<Notify>,
     pub(super) renewed: watch::Receiver<Renewed>,
@@ -126,7 +127,8 @@ impl Coordinator {
                     let partitions = u16::try_from(partitions).unwrap_or(u16::MAX);
                     let errands = Arc::<Notify>::default();
                     let statements = self.members.statements();
-                    let of = Dealt { partitions, statements, errands: Arc::clone(&errands) };
+                    let idle_limit = self.idle_limit;
+                    let of = Dealt { partitions, statements, errands: Arc::clone(&errands), idle_limit };
                     let run = self.hosts[nth].slot(&self.store, self.batches.clone(), claimed, of);
                     info!(projection = %consumer.name, partition = partition.0, "slot taken");
                     self.slots.begin(held, errands, run);

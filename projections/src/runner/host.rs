@@ -1,6 +1,7 @@
 //! A projection in a runner, whatever its type: it makes a slot of each checkpoint that the runner was given.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, Slot, SlotError};
 use annals_eventstore::{Checkpoint, PostgresStore};
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::RunnerError;
 use crate::hosted::{Hosted, selector};
-use crate::parking::{Parking, Rows};
+use crate::parking::{Parking, Patience, Rows};
 use crate::projection::Projection;
 use crate::statements::Statements;
 use crate::tables::create_tables;
@@ -45,6 +46,8 @@ pub(super) struct Dealt {
     pub(super) statements: Arc<Statements>,
     /// Notified when its owner is asked for something.
     pub(super) errands: Arc<Notify>,
+    /// How long the server bears with a batch that does nothing.
+    pub(super) idle_limit: Option<Duration>,
 }
 
 impl Dealt {
@@ -88,7 +91,8 @@ impl<P: Projection, F: Fn() -> P + Send + Sync> Host for HostOf<F> {
         let handler = Hosted::new((self.0)()).expect("its schema has a name: its tables were created");
         let wants = selector::<P>(claimed.partition(), of.partitions);
         let handler =
-            Parking::new(handler, Box::new(P::key), P::on_poison(), store.clone(), of.rows(&claimed));
+            Parking::new(handler, Box::new(P::key), P::on_poison(), store.clone(), of.rows(&claimed))
+                .with_patience(Patience::of(of.idle_limit));
         let slot = Slot::new(store, read_models, claimed, handler, wants);
         let slot = slot.filtered(P::filter()).with_errands(of.errands);
         Box::new(move |stop| Box::pin(slot.run(stop)))

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::error::RunnerError;
 use super::host::{Dealt, Host, SlotRun};
-use crate::parking::{Parking, PoisonPolicy, Poisoned};
+use crate::parking::{Parking, Patience, PoisonPolicy, Poisoned};
 use crate::sql_projection::{ErrorPolicy, SqlHandlers, SqlProjection};
 use crate::tables::TablesError;
 
@@ -50,7 +50,8 @@ impl Host for HostSql {
         let policy = PoisonPolicy { then: then(projection.error_policy()), ..PoisonPolicy::default() };
         let rows = of.rows(&claimed);
         let handler =
-            Parking::new(handlers, Box::new(move |event| key.of(event)), policy, store.clone(), rows);
+            Parking::new(handlers, Box::new(move |event| key.of(event)), policy, store.clone(), rows)
+                .with_patience(Patience::of(of.idle_limit));
         let slot = Slot::new(store, read_models, claimed, handler, wants);
         let slot = slot.filtered(filter).with_errands(of.errands);
         Box::new(move |stop| Box::pin(slot.run(stop)))

@@ -120,6 +120,7 @@ impl Runner {
         let RunnerOptions { name, address, build, lease: term, batches, .. } = self.options.clone();
         // The session of a runner that stands still in the middle of a batch, or of a renewal, is ended together with
         // its lease, so that the rows it has locked hold up nobody for longer.
+        let idle_limit = (!self.read_models.is_pooled()).then_some(term);
         let limited = match self.read_models.is_pooled() {
             true => self.read_models.clone(),
             false => {
@@ -163,6 +164,7 @@ impl Runner {
             leases,
             members,
             batches: batch_pool,
+            idle_limit,
             options: self.options,
             hints,
             renewed: seen,
