@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::{OpenError, PoolOptions, StoreConfig};
+use annals_eventstore::postgres::{Consumer, HeldLease, Leases, OpenError, PoolOptions, StoreConfig};
 use annals_eventstore::{
-    Append, AppendError, AppendMany, EventStore, ExpectedVersion, GlobalPosition, LogQuery, NewEvent,
-    PostgresStore, ReadError, StreamQuery, Subscription,
+    Append, AppendError, AppendMany, Batch, EventStore, ExpectedVersion, GlobalPosition, HandlerError,
+    LogQuery, NewEvent, Partition, PostgresStore, ReadError, RunnerId, StreamQuery, Subscription,
 };
+use annals_projections::{Progress, Projection, Runner, RunnerOptions};
 
 use crate::support::{Proxy, TestDb};
 
@@ -197,4 +198,74 @@ async fn a_log_is_not_opened_over_a_connection_that_falls_silent_and_that_is_no_
     let refused = opened?.err();
     assert!(matches!(refused, Some(OpenError::Unavailable(_))), "{refused:?}");
     Ok(())
+}
+
+/// Each step of a lease comes to its end, says that it may be tried again, and the next one has another connection.
+#[tokio::test]
+async fn leases_over_a_connection_that_fell_silent_are_tried_again_over_another_one() -> TestResult {
+    let stage = Stage::set().await?;
+    let leases = Leases::of(&stage.store, stage.store.pool().clone());
+    let (runner, term, slot) = (RunnerId::new(), Duration::from_secs(300), Partition::default());
+    let consumer = Consumer { name: "silent".to_owned(), version: 1 };
+    leases.register(&consumer, 1, None).await?;
+    let mut silenced = 0;
+    macro_rules! step {
+        ($call:expr) => {{
+            stage.silence(&format!("used-lease-{silenced}")).await?;
+            let overdue = bounded($call).await?;
+            assert!(matches!(&overdue, Err(error) if error.is_transient()), "{}: {overdue:?}", stringify!($call));
+            silenced += 1;
+            $call.await?
+        }};
+    }
+
+    assert_eq!(step!(leases.register(&consumer, 1, None)).len(), 1);
+    assert_eq!(step!(leases.list(&consumer)).len(), 1);
+    let claimed = step!(leases.take(&consumer, slot, runner, term)).ok_or("it is free")?;
+    let held = HeldLease { consumer: consumer.clone(), partition: slot, epoch: claimed.epoch() };
+    assert_eq!(step!(leases.renew(runner, term)), [held.clone()]);
+    assert!(step!(leases.stop(&held, "for a test")), "what was swallowed was not carried out");
+    step!(leases.release(runner, std::slice::from_ref(&held)));
+    println!("{silenced} steps over a connection that fell silent");
+    assert_eq!(silenced, 6);
+    Ok(())
+}
+
+/// A runner whose connections fall silent, all of them, renews its leases over others and goes on.
+#[tokio::test]
+async fn a_runner_whose_connections_fall_silent_goes_on_over_others() -> TestResult {
+    let stage = Stage::set().await?;
+    let config =
+        StoreConfig { answer_timeout: Some(ANSWER_TIMEOUT), ..StoreConfig::new(stage.proxy.url().parse()?) };
+    let store = PostgresStore::open(config).await?;
+    let options = RunnerOptions { lease: ANSWER_TIMEOUT / 2, ..RunnerOptions::default() };
+    let runner = Runner::new(&store).options(options).host(|| Noted).start().await?;
+    let consumer = Consumer { name: Noted::NAME.to_owned(), version: Noted::VERSION };
+    let progress = Progress::of(&stage.db.store(), stage.db.store().pool().clone(), consumer);
+    let first = stage.db.store().append(noted("a-1")?).await?.to_position;
+    progress.wait_for(first, None, AT_ONCE).await?;
+
+    stage.proxy.stall();
+    let second = stage.db.store().append(noted("a-1")?).await?.to_position;
+    progress.wait_for(second, None, AT_ONCE).await?;
+
+    let sum: i64 = stage.db.connect().await?.query_one("select count(*) from noted", &[]).await?.get(0);
+    assert_eq!(sum, 2);
+    runner.stop().await;
+    Ok(())
+}
+
+/// Writes a row an event.
+struct Noted;
+
+impl Projection for Noted {
+    const NAME: &'static str = "noted";
+    const TABLES: &'static str = "create table if not exists noted (position bigint primary key)";
+
+    async fn apply(&mut self, batch: Batch<'_>) -> Result<(), HandlerError> {
+        let positions: Vec<i64> = batch.events.iter().map(|event| event.position.into()).collect();
+        let sql = "insert into noted select unnest($1::bigint[])";
+        batch.transaction.execute(sql, &[&positions]).await?;
+        Ok(())
+    }
 }

@@ -14,10 +14,10 @@ use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
 
 use super::checkpoint::{CheckpointError, ClaimedCheckpoint, Consumer, lineage};
 use super::loan::Loan;
-use super::send::{Manner, Ready, execute_within};
+use super::send::{Manner, Parameters, Ready, execute_within};
 use super::statements::Statement;
 use super::store::PostgresStore;
-use crate::checkpoint::{LeaseEpoch, Partition};
+use crate::checkpoint::{LeaseEpoch, Lineage, Partition};
 use crate::lease::{Lease, RunnerId};
 use crate::position::GlobalPosition;
 
@@ -81,13 +81,17 @@ impl Leases {
     ) -> Result<Vec<SlotStatus>, CheckpointError> {
         let statements = self.store.statements();
         let (name, version, slots) = (&consumer.name, &consumer.version, i32::from(partitions));
-        let mut client = self.read_models.get().await?;
-        let transaction = begin(&mut client).await?;
-        execute_within(&transaction, &statements.register_projection, &[name, version, &slots, &schema])
-            .await?;
-        execute_within(&transaction, &statements.register_slots, &[name, version]).await?;
-        transaction.commit().await?;
-        drop(client);
+        let mut loan = self.lend().await?;
+        let (client, limit) = loan.parts();
+        let registered = async {
+            let transaction = begin(client).await?;
+            let projection: &Parameters<'_> = &[name, version, &slots, &schema];
+            execute_within(&transaction, &statements.register_projection, projection).await?;
+            execute_within(&transaction, &statements.register_slots, &[name, version]).await?;
+            transaction.commit().await
+        };
+        limit.in_time(registered).await?;
+        drop(loan);
         self.list(consumer).await
     }
 
@@ -97,7 +101,7 @@ impl Leases {
     ///
     /// A fault of the database.
     pub async fn list(&self, consumer: &Consumer) -> Result<Vec<SlotStatus>, CheckpointError> {
-        let client = Loan::new(self.read_models.get().await?, self.store.config().answer_timeout);
+        let client = self.lend().await?;
         let list = &self.store.statements().list_leases;
         let rows = self.manner().query(&client, list, &[&consumer.name, &consumer.version]).await?;
         Ok(rows.iter().map(status).collect::<Result<_, _>>()?)
@@ -117,31 +121,52 @@ impl Leases {
         term: Duration,
     ) -> Result<Option<ClaimedCheckpoint>, CheckpointError> {
         let log = lineage(&self.store).await?;
-        let mut client = self.read_models.get().await?;
-        let transaction = begin(&mut client).await?;
+        let mut loan = self.lend().await?;
+        let (client, limit) = loan.parts();
+        match limit.in_time(self.take_over(client, log, consumer, partition, by, term)).await? {
+            Taken::Slot(claimed) => Ok(Some(claimed)),
+            Taken::Nothing => Ok(None),
+            Taken::OfAnotherLog(claimed) => {
+                drop(loan);
+                claimed.refuse_other(&self.store, log).await?;
+                // The log was repaired while this looked: the slot is taken at the next attempt.
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes a slot over one connection, in one transaction.
+    async fn take_over(
+        &self,
+        client: &mut Client,
+        log: Lineage,
+        consumer: &Consumer,
+        partition: Partition,
+        by: RunnerId,
+        term: Duration,
+    ) -> Result<Taken, CheckpointError> {
+        let transaction = begin(client).await?;
         transaction.batch_execute(CHECKPOINT_PATIENCE).await?;
         let (lock, slot) = (&self.store.statements().lock_lease, i32::from(partition.0));
         let rows =
             Ready::Within(&transaction, lock).query(&[&consumer.name, &consumer.version, &slot]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
+        let Some(row) = rows.first() else { return Ok(Taken::Nothing) };
         let (lease, now) = (lease(row)?, row.try_get::<_, DateTime<Utc>>("now")?);
         if !lease.is_free(now) {
-            return Ok(None);
+            return Ok(Taken::Nothing);
         }
         let claim = Ready::Within(&transaction, &self.store.statements().claim_checkpoint);
         let claimed =
             ClaimedCheckpoint::claim_by(&claim, &self.store, log, consumer.clone(), partition).await?;
-        let Some(taken) = lease.take(now, by, claimed.epoch(), term) else { return Ok(None) };
+        let Some(taken) = lease.take(now, by, claimed.epoch(), term) else {
+            return Ok(Taken::Nothing);
+        };
         self.keep(&transaction, consumer, partition, taken).await?;
         if claimed.checkpoint().lineage != log {
-            drop(transaction);
-            drop(client);
-            claimed.refuse_other(&self.store, log).await?;
-            // The log was repaired while this looked: the slot is taken at the next attempt.
-            return Ok(None);
+            return Ok(Taken::OfAnotherLog(claimed));
         }
         transaction.commit().await?;
-        Ok(Some(claimed))
+        Ok(Taken::Slot(claimed))
     }
 
     /// Renews every lease that a runner holds; returns those, so that it learns which it has lost.
@@ -170,16 +195,17 @@ impl Leases {
     /// A fault of the database; nothing was changed then.
     pub async fn stop(&self, held: &HeldLease, why: &str) -> Result<bool, CheckpointError> {
         let HeldLease { consumer, partition, epoch } = held;
-        let mut client = self.read_models.get().await?;
-        let transaction = begin(&mut client).await?;
-        let changed = execute_within(
-            &transaction,
-            &self.store.statements().stop_slot,
-            &[&consumer.name, &consumer.version, &i32::from(partition.0), &epoch.0, &why],
-        )
-        .await?;
-        transaction.commit().await?;
-        Ok(changed == 1)
+        let mut loan = self.lend().await?;
+        let (client, limit) = loan.parts();
+        let stopped = async {
+            let transaction = begin(client).await?;
+            let slot = i32::from(partition.0);
+            let of: &Parameters<'_> = &[&consumer.name, &consumer.version, &slot, &epoch.0, &why];
+            let changed = execute_within(&transaction, &self.store.statements().stop_slot, of).await?;
+            transaction.commit().await?;
+            Ok::<_, tokio_postgres::Error>(changed == 1)
+        };
+        Ok(limit.in_time(stopped).await?)
     }
 
     /// Locks what a runner holds, and writes what becomes of the leases that are meant.
@@ -189,8 +215,20 @@ impl Leases {
         is_meant: impl Fn(&HeldLease) -> bool,
         change: impl Fn(&Lease, DateTime<Utc>, LeaseEpoch) -> Option<Lease>,
     ) -> Result<Vec<HeldLease>, CheckpointError> {
-        let mut client = self.read_models.get().await?;
-        let transaction = begin(&mut client).await?;
+        let mut loan = self.lend().await?;
+        let (client, limit) = loan.parts();
+        limit.in_time(self.change_over(client, by, is_meant, change)).await
+    }
+
+    /// Changes what a runner holds over one connection, in one transaction.
+    async fn change_over(
+        &self,
+        client: &mut Client,
+        by: RunnerId,
+        is_meant: impl Fn(&HeldLease) -> bool,
+        change: impl Fn(&Lease, DateTime<Utc>, LeaseEpoch) -> Option<Lease>,
+    ) -> Result<Vec<HeldLease>, CheckpointError> {
+        let transaction = begin(client).await?;
         let rows = Ready::Within(&transaction, &self.store.statements().held_leases).query(&[&by.0]).await?;
         let mut changed = Vec::new();
         for row in &rows {
@@ -226,9 +264,24 @@ impl Leases {
         Ok(())
     }
 
+    /// Waits for a connection, whose answers take so long at most as those of the log may.
+    async fn lend(&self) -> Result<Loan, CheckpointError> {
+        Ok(Loan::new(self.read_models.get().await?, self.store.config().answer_timeout))
+    }
+
     fn manner(&self) -> Manner {
         self.store.manner()
     }
+}
+
+/// What came of the attempt to take a slot.
+enum Taken {
+    /// It is ours.
+    Slot(ClaimedCheckpoint),
+    /// Somebody has it, or is just taking it; nothing was changed.
+    Nothing,
+    /// Its checkpoint is not of the log that was asked about; nothing was changed.
+    OfAnotherLog(ClaimedCheckpoint),
 }
 
 /// Begins a transaction in which the second statement sees what was committed before it.

@@ -23,7 +23,7 @@ use tracing::warn;
 use super::connect::into_driver_error;
 
 /// A pooled connection. Given back when it is dropped.
-pub(super) struct Loan {
+pub struct Loan {
     /// There until it is dropped.
     client: Option<Client>,
     limit: Option<Duration>,
@@ -32,10 +32,36 @@ pub(super) struct Loan {
 
 impl Loan {
     /// Lends a connection whose answers take so long at most; without a limit they take as long as they like.
-    pub(super) fn new(client: Client, limit: Option<Duration>) -> Self {
+    pub fn new(client: Client, limit: Option<Duration>) -> Self {
         Self { client: Some(client), limit, is_lost: AtomicBool::new(false) }
     }
 
+    /// Waits for an answer, no longer than the limit.
+    ///
+    /// # Errors
+    ///
+    /// Those of the answer; a lost connection where it is overdue.
+    pub async fn in_time<T, E: From<Error>>(
+        &self,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        Limit { limit: self.limit, is_lost: &self.is_lost }.in_time(answer).await
+    }
+
+    /// Parts the connection from its limit: for a transaction, which has the connection for itself.
+    pub(super) fn parts(&mut self) -> (&mut tokio_postgres::Client, Limit<'_>) {
+        let client = self.client.as_mut().expect("it is taken only when the loan ends");
+        (client, Limit { limit: self.limit, is_lost: &self.is_lost })
+    }
+}
+
+/// How long an answer may take over a connection that somebody else holds.
+pub(super) struct Limit<'l> {
+    limit: Option<Duration>,
+    is_lost: &'l AtomicBool,
+}
+
+impl Limit<'_> {
     /// Waits for an answer, no longer than the limit.
     pub(super) async fn in_time<T, E: From<Error>>(
         &self,
@@ -51,6 +77,15 @@ impl Loan {
                 Err(into_driver_error(overdue).await.into())
             }
         }
+    }
+}
+
+impl fmt::Debug for Loan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loan")
+            .field("limit", &self.limit)
+            .field("is_lost", &self.is_lost)
+            .finish_non_exhaustive()
     }
 }
 

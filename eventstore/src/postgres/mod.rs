@@ -55,6 +55,8 @@ pub use ear::ListenError;
 pub use fence_blockers::{FenceBlocker, FenceHolder};
 pub use kept_checkpoint::KeptCheckpoint;
 pub use lease::{HeldLease, Leases, SlotStatus};
+#[doc(hidden)]
+pub use loan::Loan;
 pub use open::OpenError;
 pub use optional_index::{
     IndexError, IndexState, IndexStatus, OptionalIndex, UnknownIndex, add_index, drop_index, optional_indexes,

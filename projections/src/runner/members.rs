@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_eventstore::postgres::{CheckpointError, Consumer};
+use annals_eventstore::postgres::{CheckpointError, Consumer, Loan, Statement};
 use annals_eventstore::{Partition, PostgresStore, RunnerId};
 use deadpool_postgres::Pool;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::statements::Statements;
 
@@ -34,11 +36,15 @@ pub(super) struct Membership {
     pub(super) consumers: Vec<Consumer>,
 }
 
+/// The parameters of a statement.
+type Parameters<'a> = [&'a (dyn ToSql + Sync)];
+
 /// The table of runners.
 #[derive(Debug, Clone)]
 pub(super) struct Members {
     read_models: Pool,
     statements: Arc<Statements>,
+    answer_timeout: Option<Duration>,
 }
 
 /// Finds the runners that host a projection and are alive, with address, version and load. None when nobody does.
@@ -59,7 +65,8 @@ pub async fn discover(
 
 impl Members {
     pub(super) fn of(store: &PostgresStore, read_models: Pool) -> Self {
-        Self { read_models, statements: Arc::new(Statements::new(&store.config().schema)) }
+        let statements = Arc::new(Statements::new(&store.config().schema));
+        Self { read_models, statements, answer_timeout: store.config().answer_timeout }
     }
 
     /// Says that a runner is there, for so long.
@@ -68,32 +75,25 @@ impl Members {
         let versions: Vec<i32> = member.consumers.iter().map(|consumer| consumer.version).collect();
         let milliseconds = i64::try_from(term.as_millis()).unwrap_or(i64::MAX);
         let Membership { id, name, address, build, .. } = member;
-        let client = self.read_models.get().await?;
         let enter = &self.statements.enter_runners;
-        enter.query(&**client, &[&id.0, name, address, build, &names, &versions, &milliseconds]).await?;
-        Ok(())
+        let row: &Parameters<'_> = &[&id.0, name, address, build, &names, &versions, &milliseconds];
+        self.query(enter, row).await.map(drop)
     }
 
     /// Removes a runner, and wakes the others.
     pub(super) async fn leave(&self, id: RunnerId) -> Result<(), CheckpointError> {
-        let client = self.read_models.get().await?;
-        self.statements.leave_runners.query(&**client, &[&id.0]).await?;
-        self.statements.wake_runners.query(&**client, &[]).await?;
-        Ok(())
+        self.query(&self.statements.leave_runners, &[&id.0]).await?;
+        self.wake().await
     }
 
     /// Removes those that have died.
     pub(super) async fn remove_dead(&self) -> Result<(), CheckpointError> {
-        let client = self.read_models.get().await?;
-        self.statements.remove_dead_runners.query(&**client, &[]).await?;
-        Ok(())
+        self.query(&self.statements.remove_dead_runners, &[]).await.map(drop)
     }
 
     /// Wakes the runners of every process.
     pub(super) async fn wake(&self) -> Result<(), CheckpointError> {
-        let client = self.read_models.get().await?;
-        self.statements.wake_runners.query(&**client, &[]).await?;
-        Ok(())
+        self.query(&self.statements.wake_runners, &[]).await.map(drop)
     }
 
     /// Returns the statements about projections.
@@ -103,10 +103,9 @@ impl Members {
 
     /// Lists the slots of a projection whose owners are asked for something; nothing for what is asked of all of them.
     pub(super) async fn asked(&self, consumer: &Consumer) -> Result<Vec<Option<Partition>>, CheckpointError> {
-        let client = self.read_models.get().await?;
         let open = &self.statements.open_requests;
-        let rows = open.query(&**client, &[&consumer.name, &consumer.version]).await?;
-        let slot = |row: &tokio_postgres::Row| {
+        let rows = self.query(open, &[&consumer.name, &consumer.version]).await?;
+        let slot = |row: &Row| {
             let slot: Option<i32> = row.try_get("partition")?;
             Ok(slot.map(|slot| Partition(u16::try_from(slot).unwrap_or(u16::MAX))))
         };
@@ -115,10 +114,9 @@ impl Members {
 
     /// Lists those who host a projection.
     pub(super) async fn alive(&self, consumer: &Consumer) -> Result<Vec<LiveRunner>, CheckpointError> {
-        let client = self.read_models.get().await?;
         let live = &self.statements.live_runners;
-        let rows = live.query(&**client, &[&consumer.name, &consumer.version]).await?;
-        let runner = |row: &tokio_postgres::Row| -> Result<LiveRunner, tokio_postgres::Error> {
+        let rows = self.query(live, &[&consumer.name, &consumer.version]).await?;
+        let runner = |row: &Row| -> Result<LiveRunner, tokio_postgres::Error> {
             Ok(LiveRunner {
                 id: RunnerId(row.try_get("runner_id")?),
                 name: row.try_get("name")?,
@@ -128,5 +126,14 @@ impl Members {
             })
         };
         Ok(rows.iter().map(runner).collect::<Result<_, _>>()?)
+    }
+    /// Asks over a connection of the pool, whose answer takes so long at most as those of the log may.
+    async fn query(
+        &self,
+        statement: &Statement,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, CheckpointError> {
+        let client = Loan::new(self.read_models.get().await?, self.answer_timeout);
+        Ok(client.in_time(statement.query(&***client, parameters)).await?)
     }
 }
