@@ -29,6 +29,8 @@ pub mod derived;
 mod event;
 mod event_id;
 mod event_schema;
+#[doc(hidden)]
+pub mod failpoint;
 mod filter;
 mod handler;
 mod idempotency;

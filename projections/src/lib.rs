@@ -4,6 +4,8 @@
 //! the background. What `apply` writes through the batch's transaction commits together with the checkpoint.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
+#[doc(hidden)]
+pub mod failpoint;
 mod handlers;
 mod hosted;
 mod operator;

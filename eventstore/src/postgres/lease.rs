@@ -18,6 +18,7 @@ use super::send::{Manner, Parameters, Ready, execute_within};
 use super::statements::Statement;
 use super::store::PostgresStore;
 use crate::checkpoint::{LeaseEpoch, Lineage, Partition};
+use crate::fail_point;
 use crate::lease::{Lease, RunnerId};
 use crate::position::GlobalPosition;
 
@@ -147,6 +148,7 @@ impl Leases {
     ) -> Result<Taken, CheckpointError> {
         let transaction = begin(client).await?;
         transaction.batch_execute(CHECKPOINT_PATIENCE).await?;
+        fail_point!(take_before_lock);
         let (lock, slot) = (&self.store.statements().lock_lease, i32::from(partition.0));
         let rows =
             Ready::Within(&transaction, lock).query(&[&consumer.name, &consumer.version, &slot]).await?;
@@ -155,9 +157,11 @@ impl Leases {
         if !lease.is_free(now) {
             return Ok(Taken::Nothing);
         }
+        fail_point!(take_before_claim);
         let claim = Ready::Within(&transaction, &self.store.statements().claim_checkpoint);
         let claimed =
             ClaimedCheckpoint::claim_by(&claim, &self.store, log, consumer.clone(), partition).await?;
+        fail_point!(take_before_keep);
         let Some(taken) = lease.take(now, by, claimed.epoch(), term) else {
             return Ok(Taken::Nothing);
         };
@@ -165,7 +169,9 @@ impl Leases {
         if claimed.checkpoint().lineage != log {
             return Ok(Taken::OfAnotherLog(claimed));
         }
+        fail_point!(take_before_commit);
         transaction.commit().await?;
+        fail_point!(take_after_commit);
         Ok(Taken::Slot(claimed))
     }
 
@@ -195,6 +201,7 @@ impl Leases {
     /// A fault of the database; nothing was changed then.
     pub async fn stop(&self, held: &HeldLease, why: &str) -> Result<bool, CheckpointError> {
         let HeldLease { consumer, partition, epoch } = held;
+        fail_point!(stop_before_begin);
         let mut loan = self.lend().await?;
         let (client, limit) = loan.parts();
         let stopped = async {
@@ -202,10 +209,12 @@ impl Leases {
             let slot = i32::from(partition.0);
             let of: &Parameters<'_> = &[&consumer.name, &consumer.version, &slot, &epoch.0, &why];
             let changed = execute_within(&transaction, &self.store.statements().stop_slot, of).await?;
+            fail_point!(stop_before_commit);
             transaction.commit().await?;
-            Ok::<_, tokio_postgres::Error>(changed == 1)
+            fail_point!(stop_after_commit);
+            Ok::<_, CheckpointError>(changed == 1)
         };
-        Ok(limit.in_time(stopped).await?)
+        limit.in_time(stopped).await
     }
 
     /// Locks what a runner holds, and writes what becomes of the leases that are meant.
@@ -229,6 +238,7 @@ impl Leases {
         change: impl Fn(&Lease, DateTime<Utc>, LeaseEpoch) -> Option<Lease>,
     ) -> Result<Vec<HeldLease>, CheckpointError> {
         let transaction = begin(client).await?;
+        fail_point!(leases_before_lock);
         let rows = Ready::Within(&transaction, &self.store.statements().held_leases).query(&[&by.0]).await?;
         let mut changed = Vec::new();
         for row in &rows {
@@ -241,7 +251,9 @@ impl Leases {
                 changed.push(held);
             }
         }
+        fail_point!(leases_before_commit);
         transaction.commit().await?;
+        fail_point!(leases_after_commit);
         Ok(changed)
     }
 

@@ -26,6 +26,7 @@ use super::slot_error::SlotError;
 use super::store::PostgresStore;
 use crate::checkpoint::Checkpoint;
 use crate::event::RecordedEvent;
+use crate::fail_point;
 use crate::filter::EventFilter;
 use crate::handler::{Batch, Errand, EventHandler};
 use crate::position::GlobalPosition;
@@ -169,7 +170,9 @@ impl<H: EventHandler> Slot<H> {
 
     /// Follows the log from the checkpoint until it is told to stop or fails.
     async fn follow(&mut self, stop: &CancellationToken) -> Result<(), SlotError> {
+        fail_point!(slot_before_reload);
         self.checkpoint.reload(&self.read_models).await?;
+        fail_point!(slot_after_reload);
         let begin = StartAt::Cursor(self.checkpoint.checkpoint().cursor());
         let subscribed = self.tailer.subscribe(begin, self.filter.clone()).await;
         let mut subscription = subscribed.map_err(StopReason::of)?;
@@ -204,6 +207,7 @@ impl<H: EventHandler> Slot<H> {
                 passed = Some((gathered.last, since));
             } else {
                 passed = None;
+                fail_point!(slot_after_read);
                 self.observe(&gathered).await?;
             }
         }
@@ -260,24 +264,30 @@ impl<H: EventHandler> Slot<H> {
 
     /// Lets the handler do what it is asked for, under the right to the slot; tells whether there may be more.
     async fn run_errand(&mut self) -> Result<bool, SlotError> {
+        fail_point!(errand_before_begin);
         let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
         let transaction =
             client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
         let (partition, epoch) = (self.checkpoint.partition(), self.checkpoint.epoch());
         let here = self.checkpoint.checkpoint();
         let errand = Errand { transaction: &transaction, partition, epoch };
+        fail_point!(errand_before_handler);
         let more = match self.handler.run_errand(errand).await {
             Ok(more) => more,
             Err(source) => {
                 drop(transaction);
                 drop(client);
+                fail_point!(errand_after_rollback);
                 self.checkpoint.reload(&self.read_models).await?;
                 return Err(SlotError::Errand { at: here.position, source });
             }
         };
         // It moves nowhere, and is refused to whoever was overtaken.
+        fail_point!(errand_before_checkpoint);
         let moved = self.checkpoint.advance(&transaction, here.cursor()).await?;
+        fail_point!(errand_before_commit);
         transaction.commit().await?;
+        fail_point!(errand_after_commit);
         self.checkpoint.moved(moved);
         Ok(more)
     }
@@ -286,6 +296,7 @@ impl<H: EventHandler> Slot<H> {
     async fn apply(&mut self, gathered: &Gathered) -> Result<usize, SlotError> {
         let (events, woken_by) = (&gathered.events, gathered.first.woken_by());
 
+        fail_point!(slot_before_begin);
         let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
         let transaction =
             client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
@@ -298,9 +309,11 @@ impl<H: EventHandler> Slot<H> {
                 woken_by,
             };
             let (from, to) = (first.position, end.position);
+            fail_point!(slot_before_handler);
             if let Err(source) = self.handler.handle(batch).await {
                 drop(transaction);
                 drop(client);
+                fail_point!(slot_after_rollback);
                 // An owner that was overtaken trips over its successor's rows: then that is the reason.
                 let before = self.checkpoint.checkpoint().position;
                 self.checkpoint.reload(&self.read_models).await?;
@@ -311,10 +324,13 @@ impl<H: EventHandler> Slot<H> {
                 return Err(SlotError::Handler { from, to, source });
             }
         }
+        fail_point!(slot_before_checkpoint);
         // The last statement: had the handler left the transaction aborted, this fails, and nothing commits.
         let moved = self.checkpoint.advance(&transaction, gathered.last.cursor()).await?;
+        fail_point!(slot_before_commit);
         let stopwatch = Stopwatch::start();
         transaction.commit().await?;
+        fail_point!(slot_after_commit);
         self.observer.committed(stopwatch);
         self.checkpoint.moved(moved);
         self.come_to(moved.position);

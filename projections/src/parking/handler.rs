@@ -7,7 +7,7 @@ use std::time::Instant;
 use annals_eventstore::postgres::is_transient_cause;
 use annals_eventstore::{
     Batch, Errand, EventHandler, GlobalPosition, HandlerError, HandlerFuture, PostgresStore, RecordedEvent,
-    StreamName,
+    StreamName, fail_point,
 };
 use tracing::warn;
 
@@ -90,10 +90,12 @@ impl<H: EventHandler> Parking<H> {
             self.skips = Some(skips);
             return self.apply_all(batch).await;
         }
+        fail_point!(parking_before_skip);
         // Whether these are done is for the next batch to ask: this one may not commit.
         for at in &met {
             self.rows.skipped(batch.transaction, *at, &skips[at]).await?;
         }
+        fail_point!(parking_after_skip);
         let rest = batch.events.iter().filter(|event| !skips.contains_key(&event.position));
         let rest: Vec<RecordedEvent> = rest.cloned().collect();
         if rest.is_empty() {
@@ -128,7 +130,10 @@ impl<H: EventHandler> Parking<H> {
             return Ok(());
         }
         self.refuse_too_many(&blocked, &parked)?;
-        Ok(self.rows.park(batch.transaction, &parked).await?)
+        fail_point!(parking_before_park);
+        self.rows.park(batch.transaction, &parked).await?;
+        fail_point!(parking_after_park);
+        Ok(())
     }
 
     /// Applies events one by one; parks those that cannot be applied, and those behind them.
@@ -195,6 +200,7 @@ impl<H: EventHandler> Parking<H> {
         events: &[RecordedEvent],
     ) -> Result<Result<(), String>, HandlerError> {
         let transaction = batch.transaction;
+        fail_point!(parking_before_savepoint);
         // Nothing is deferred any more behind an attempt that went well, so the next one says so again.
         let begin = match std::mem::replace(&mut self.is_tried, true) {
             false => "savepoint annals_attempt",
@@ -208,6 +214,7 @@ impl<H: EventHandler> Parking<H> {
             caught(self.inner.handle(Batch { events, ..batch })),
         );
         marked?;
+        fail_point!(parking_before_release);
         let failed: HandlerError = match applied {
             // A handler that passed a failed statement over is found out here.
             Ok(()) => match transaction.batch_execute(END).await {
@@ -223,8 +230,10 @@ impl<H: EventHandler> Parking<H> {
             return Err(self.patience.lost(began.elapsed(), failed));
         }
         self.patience.ended();
+        fail_point!(parking_before_rollback);
         let back = "rollback to savepoint annals_attempt; release savepoint annals_attempt";
         transaction.batch_execute(back).await?;
+        fail_point!(parking_after_rollback);
         Ok(Err(in_full(&*failed)))
     }
 

@@ -4,7 +4,7 @@
 
 use annals_eventstore::{
     Batch, Errand, EventHandler, EventId, EventStore, GlobalPosition, HandlerError, LogQuery, PostgresStore,
-    RecordedEvent, WokenBy,
+    RecordedEvent, WokenBy, fail_point,
 };
 use tracing::info;
 
@@ -26,6 +26,7 @@ impl<H: EventHandler> Parking<H> {
     /// Does a part of what was asked first; tells whether there may be more to do.
     pub(super) async fn serve(&mut self, errand: Errand<'_>) -> Result<bool, HandlerError> {
         self.forget();
+        fail_point!(retry_before_request);
         let Some(request) = self.rows.next_request(errand.transaction).await? else { return Ok(false) };
         let first = self.rows.of_key(errand.transaction, &request.key, EVENTS).await?;
         let discards = request.verb == "discard";
@@ -38,7 +39,9 @@ impl<H: EventHandler> Parking<H> {
             return Ok(true);
         }
         if let (true, Some((at, _))) = (discards, first.first()) {
+            fail_point!(retry_before_discard);
             self.rows.unpark(errand.transaction, *at).await?;
+            fail_point!(retry_after_discard);
             let by = Some(request.asked_by.as_str());
             self.rows.audit(errand.transaction, "discard", &at.to_string(), &request.reason, by).await?;
         }
@@ -48,13 +51,16 @@ impl<H: EventHandler> Parking<H> {
             None if first.len() < EVENTS as usize => "done".to_owned(),
             None => {
                 // What was to be discarded is; what is left of the request is to apply the others.
+                fail_point!(retry_before_becoming);
                 self.rows.becomes_retry(errand.transaction, &request).await?;
                 return Ok(true);
             }
         };
         info!(key = request.key, verb = request.verb, outcome, "request about parked events was served");
+        fail_point!(retry_before_done);
         self.rows.done(errand.transaction, &request, &outcome).await?;
         if !discards {
+            fail_point!(retry_before_audit);
             let (key, by) = (request.key.as_str(), Some(request.asked_by.as_str()));
             self.rows.audit(errand.transaction, "retry", key, &request.reason, by).await?;
         }
@@ -81,9 +87,14 @@ impl<H: EventHandler> Parking<H> {
             let Errand { transaction, partition, epoch } = errand;
             let events = std::slice::from_ref(&event);
             let batch = Batch { events, transaction, partition, epoch, woken_by: WokenBy::Reading };
+            fail_point!(retry_before_attempt);
             match self.attempt(batch, events).await? {
-                Ok(()) => self.rows.unpark(transaction, *at).await?,
+                Ok(()) => {
+                    fail_point!(retry_before_unpark);
+                    self.rows.unpark(transaction, *at).await?;
+                }
                 Err(why) => {
+                    fail_point!(retry_before_failed_again);
                     self.rows.failed_again(transaction, *at, &why).await?;
                     return Ok(Some(*at));
                 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annals_eventstore::postgres::{CheckpointError, Consumer, HeldLease, Leases, SlotStatus};
-use annals_eventstore::{Partition, PostgresStore, RunnerId};
+use annals_eventstore::{Partition, PostgresStore, RunnerId, fail_point};
 use deadpool_postgres::Pool;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -79,6 +79,7 @@ impl Coordinator {
 
     /// Takes and gives what is to be taken and given; returns when to look again.
     async fn look(&mut self) -> Result<Duration, CheckpointError> {
+        fail_point!(coordinator_before_look);
         self.members.remove_dead().await?;
         let mut pause = self.options.heartbeat();
         for nth in 0..self.hosts.len() {
@@ -123,6 +124,7 @@ impl Coordinator {
             }
             match self.leases.take(consumer, partition, self.id, self.options.lease).await {
                 Ok(Some(claimed)) => {
+                    fail_point!(coordinator_after_take);
                     let held = HeldLease { consumer: consumer.clone(), partition, epoch: claimed.epoch() };
                     let partitions = u16::try_from(partitions).unwrap_or(u16::MAX);
                     let errands = Arc::<Notify>::default();
@@ -204,8 +206,12 @@ impl Coordinator {
     }
 
     async fn give_back(&self, held: &HeldLease) -> Result<(), CheckpointError> {
+        fail_point!(give_back_before_release);
         self.leases.release(self.id, std::slice::from_ref(held)).await?;
-        self.members.wake().await
+        fail_point!(give_back_before_wake);
+        self.members.wake().await?;
+        fail_point!(give_back_after_wake);
+        Ok(())
     }
 
     /// Leaves, so that the others share its slots from now on; finishes the batches at hand and gives every slot back.

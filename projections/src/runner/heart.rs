@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use annals_eventstore::RunnerId;
 use annals_eventstore::postgres::{CheckpointError, HeldLease, Leases};
+use annals_eventstore::{RunnerId, fail_point};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -50,10 +50,14 @@ impl Heart {
     }
 
     async fn renew(&self, id: RunnerId) -> Result<Vec<HeldLease>, CheckpointError> {
+        fail_point!(heart_before_enter);
         // The member first: whoever sees a lease that is over sees no runner any more to leave a share to.
         if !self.leaving.is_cancelled() {
             self.members.enter(&self.member, self.term).await?;
         }
-        self.leases.renew(id, self.term).await
+        fail_point!(heart_before_renewal);
+        let held = self.leases.renew(id, self.term).await?;
+        fail_point!(heart_after_renewal);
+        Ok(held)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annals_eventstore::postgres::{CheckpointError, Consumer, Loan, Statement};
-use annals_eventstore::{Partition, PostgresStore, RunnerId};
+use annals_eventstore::{Partition, PostgresStore, RunnerId, fail_point};
 use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -82,8 +82,12 @@ impl Members {
 
     /// Removes a runner, and wakes the others.
     pub(super) async fn leave(&self, id: RunnerId) -> Result<(), CheckpointError> {
+        fail_point!(leave_before_removal);
         self.query(&self.statements.leave_runners, &[&id.0]).await?;
-        self.wake().await
+        fail_point!(leave_before_wake);
+        self.wake().await?;
+        fail_point!(leave_after_wake);
+        Ok(())
     }
 
     /// Removes those that have died.

@@ -4,6 +4,7 @@
 
 mod bank;
 mod documents;
+mod fail_points;
 mod graph;
 mod manifest;
 mod modules;
@@ -39,7 +40,7 @@ const TESTED_WITH: &[&str] = &["annals-devdb"];
 
 /// The modules of the event store, from the bottom: telemetry, value types, ports, adapters.
 const EVENTSTORE: &[(&str, &[&str])] = &[
-    ("telemetry", &["telemetry"]),
+    ("telemetry and fail points", &["failpoint", "telemetry"]),
     (
         "value types",
         &[
@@ -132,7 +133,7 @@ const SQL_PROJECTION: &[(&str, &[&str])] = &[
 /// The modules of projections, from the bottom: what cannot be applied, what a projection is, who runs it, and who looks
 /// after it.
 const PROJECTIONS: &[(&str, &[&str])] = &[
-    ("statements", &["statements", "told"]),
+    ("statements and fail points", &["failpoint", "statements", "told"]),
     ("poison", &["parking"]),
     ("what a projection is", &["handlers", "hosted", "projection", "tables", "writes"]),
     ("read models in SQL", &["sql_projection"]),
