@@ -29,6 +29,10 @@ stress seconds="60":
 commands seconds="300":
     ANNALS_COMMANDS_SECONDS={{ seconds }} cargo test --test it commands:: -- --nocapture
 
+# Five minutes of runners that are killed, stopped and cut off, and fifty that wake after their lease
+fire seconds="300" rounds="50":
+    ANNALS_FIRE_SECONDS={{ seconds }} ANNALS_FIRE_ROUNDS={{ rounds }} cargo test --test it fire:: -- --nocapture --test-threads=1
+
 # A subscription reads a million events in a process of its own; how much it grows
 memory:
     cargo test --test it a_subscription_reads_a_million -- --ignored --nocapture

@@ -29,6 +29,7 @@ mod conformance_sealed;
 mod connect;
 mod fence;
 mod fence_blockers;
+mod fire;
 mod hostile_restart;
 mod hostile_server;
 mod idle_in_transaction;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::action::Action;
 
@@ -53,7 +54,8 @@ impl Armed {
     /// Writes down what fires. In one piece: others write to the same file.
     pub(super) fn note(&self, shot: &Shot, nth: u64) {
         let Some(mut log) = self.log.as_ref() else { return };
-        let line = format!("{} {} {} {nth}\n", std::process::id(), shot.point, shot.action.name());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let line = format!("{now} {} {} {} {nth}\n", std::process::id(), shot.point, shot.action.name());
         log.write_all(line.as_bytes()).expect("what fires can be written down");
     }
 }

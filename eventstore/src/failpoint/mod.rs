@@ -15,7 +15,8 @@
 //! | `error` | a fault that passes is returned, as if no connection could be had |
 //! | `pause:FILE` | it waits until `FILE` was read to its end: a named pipe, until its writer has closed it |
 //!
-//! `ANNALS_FAILPOINTS_LOG` names the file to which a line is added for each that fires: process, point, action, hit.
+//! `ANNALS_FAILPOINTS_LOG` names the file to which a line is added for each that fires: milliseconds since 1970,
+//! process, point, action, hit.
 
 #[cfg(feature = "failpoints")]
 mod action;

@@ -18,8 +18,13 @@ pub(crate) struct OwnServer {
 impl OwnServer {
     /// Starts a server and migrates a database on it; the name tells its folder from others of this process.
     pub(crate) async fn start(name: &str) -> Result<Self, TestFailure> {
+        Self::start_with(name, &[]).await
+    }
+
+    /// As [`OwnServer::start`], with settings of its own.
+    pub(crate) async fn start_with(name: &str, settings: &[(&str, &str)]) -> Result<Self, TestFailure> {
         let folder = std::env::temp_dir().join(format!("annals-{name}-{}", std::process::id()));
-        let server = Server::private(Profile::Test, &folder, &[]).await?;
+        let server = Server::private(Profile::Test, &folder, settings).await?;
         server.server().ensure_database("shop").await?;
         let options = server.url("shop").parse()?;
         migrate(&options, &SchemaName::default()).await?;
