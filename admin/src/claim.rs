@@ -1,11 +1,10 @@
 //! `annals claim`: who holds a key that only one stream may have, and releasing it.
 
 use annals_eventstore::{Claim, ClaimRegistry, ClaimRelease, HeldClaim, StreamName};
+use annals_runner::cli::{Exit, Failure, Format, Outcome, Output};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Format, Output};
 use crate::target::TargetArgs;
 
 /// The verbs of `annals claim`.

@@ -1,16 +1,14 @@
 //! The tree of verbs, and the one place where a verb is run and its end is told.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use annals_runner::cli::{EXIT_CODES, Outcome, Output, carry_out, log_to_stderr, parse, until_interrupted};
+use annals_runner::projection;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use tracing_subscriber::EnvFilter;
 
-use crate::exit::{Failure, Outcome};
-use crate::output::{self, Output};
 use crate::target::TargetArgs;
-use crate::{claim, db, dev, doctor, events, projection, stream};
+use crate::{claim, db, dev, doctor, events, stream};
 
 /// Looks into an event log and keeps it in order.
 ///
@@ -24,11 +22,6 @@ struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
-
-/// Shown below the help, since scripts rely on them.
-const EXIT_CODES: &str = "\
-Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 version conflict, 5 a probe failed,
-6 schema too old or too new, 69 database unavailable, 75 try again, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -62,31 +55,12 @@ enum Verb {
 
 /// Runs the command line of this process.
 pub(crate) fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse(Cli::command(), std::env::args_os()) {
         Ok(cli) => cli,
-        Err(told) => {
-            // Help goes to a reader that may have left already.
-            let _ = told.print();
-            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
-        }
+        Err(exit_code) => return exit_code,
     };
-    log_to_stderr();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return Failure::failed(error).report(),
-    };
-    let outcome = runtime.block_on(async {
-        tokio::select! {
-            outcome = verb(cli) => outcome,
-            Ok(()) = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
-        }
-    });
-    // What still reads standard input cannot be waited for.
-    runtime.shutdown_background();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
-    }
+    log_to_stderr("warn");
+    carry_out(until_interrupted(verb(cli)))
 }
 
 async fn verb(cli: Cli) -> Outcome {
@@ -97,7 +71,7 @@ async fn verb(cli: Cli) -> Outcome {
         Verb::Stream(verb) => stream::run(verb, &target).await,
         Verb::Claim(verb) => claim::run(verb, &target).await,
         Verb::Events(verb) => events::run(verb, &target).await,
-        Verb::Projection(verb) => projection::run(verb, &target).await,
+        Verb::Projection(verb) => projection::run(verb, target.config().await?).await,
         Verb::Doctor(args) => doctor::run(args, &target).await,
         Verb::Completions { shell } => completions(shell),
     }
@@ -109,17 +83,6 @@ fn completions(shell: Shell) -> Outcome {
     let mut output = Output::plain();
     output.text(&String::from_utf8_lossy(&script))?;
     output.flush()
-}
-
-/// Warnings of the libraries, and more where `ANNALS_LOG` asks for it (`ANNALS_LOG=debug`).
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("ANNALS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(output::colours(std::io::stderr().is_terminal()))
-        .with_target(false)
-        .init();
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! `annals db`: the schema of the log.
 
 use annals_eventstore::postgres::{SchemaStatus, migrate, migration_script, schema_status};
+use annals_runner::cli::{Format, Outcome, Output, say};
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::exit::Outcome;
 use crate::index;
-use crate::output::{Format, Output, say};
 use crate::repair::{self, RepairArgs};
 use crate::roles::{self, RolesArgs};
 use crate::target::TargetArgs;

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use annals_devdb::{Environment, Profile, Server, ServerState, ServerStatus, StopError, reset, status, stop};
+use annals_runner::cli::{Exit, Failure, Format, Outcome, Output, say};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Format, Output, say};
-use crate::target::DEVELOPMENT_DATABASE;
+use crate::target::{DEVELOPMENT_DATABASE, no_database, no_server};
 
 /// The verbs of `annals dev`.
 #[derive(Debug, Subcommand)]
@@ -92,8 +91,8 @@ fn environment() -> Environment {
 }
 
 async fn running(profile: Profile, database: &str) -> Result<Server, Failure> {
-    let server = Server::shared_in(profile, &environment()).await?;
-    server.ensure_database(database).await?;
+    let server = Server::shared_in(profile, &environment()).await.map_err(no_server)?;
+    server.ensure_database(database).await.map_err(no_database)?;
     Ok(server)
 }
 
@@ -108,7 +107,7 @@ async fn start(profile: Profile) -> Outcome {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StopError> + Send + 'static,
 ) -> Result<T, Failure> {
-    Ok(tokio::task::spawn_blocking(work).await.map_err(Failure::failed)??)
+    tokio::task::spawn_blocking(work).await.map_err(Failure::failed)?.map_err(Failure::failed)
 }
 
 fn tell(what: &str, servers: &[ServerStatus]) {

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use annals_eventstore::postgres::{CheckUpOptions, Diagnosis, Verdict, check_up};
+use annals_runner::cli::{Exit, Failure, Format, Outcome, Output};
 use clap::Args;
 use serde::Serialize;
 
-use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Format, Output};
 use crate::target::TargetArgs;
 
 /// What `annals doctor` is told.

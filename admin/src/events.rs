@@ -7,12 +7,13 @@ use annals_eventstore::{
     EventFilter, EventStore, GlobalPosition, LogQuery, PAGE_EVENTS_DEFAULT, PostgresStore, RecordedEvent,
     Subscription,
 };
+use annals_runner::cli::{Failure, Format, Outcome, Output, open, say};
 use clap::{Args, Subcommand};
 
-use crate::exit::{Failure, Outcome};
+use crate::event_row::write_event;
 use crate::filter::FilterArgs;
-use crate::output::{Format, Output, reader_left, say};
-use crate::target::{TargetArgs, open};
+use crate::reader::reader_left;
+use crate::target::TargetArgs;
 
 /// How many of the newest events `tail` begins with, unless told otherwise.
 const LAST_EVENTS: usize = 10;
@@ -138,7 +139,7 @@ struct Printer {
 impl Printer {
     fn print(&mut self, events: &[RecordedEvent]) -> Outcome {
         for event in events.iter().filter(|event| self.filter.wants(event)).take(self.left) {
-            self.output.event(event)?;
+            write_event(&mut self.output, event)?;
             self.left -= 1;
         }
         self.output.flush()

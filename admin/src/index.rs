@@ -1,11 +1,10 @@
 //! `annals db index`: the optional indexes of the log.
 
 use annals_eventstore::postgres::{IndexState, OptionalIndex, add_index, drop_index, optional_indexes};
+use annals_runner::cli::{Format, Outcome, Output, say};
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::exit::Outcome;
-use crate::output::{Format, Output, say};
 use crate::target::TargetArgs;
 
 /// The verbs of `annals db index`.

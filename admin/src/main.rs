@@ -1,20 +1,18 @@
 //! The operator command line of Annals: a tree of verbs over the libraries.
 //!
 //! Data goes to standard output, everything else to standard error. The exit code tells what happened; see
-//! [`exit::Exit`].
+//! [`annals_runner::cli::Exit`].
 
 mod claim;
 mod cli;
 mod db;
 mod dev;
 mod doctor;
+mod event_row;
 mod events;
-mod exit;
-mod fault;
 mod filter;
 mod index;
-mod output;
-mod projection;
+mod reader;
 mod repair;
 mod roles;
 mod stream;

@@ -1,11 +1,10 @@
 //! `annals db repair`: makes a log sound again after a restore or a failover.
 
 use annals_eventstore::postgres::{LogFinding, examine_log, repair_log};
+use annals_runner::cli::{Exit, Failure, Format, Outcome, Output, say};
 use clap::Args;
 use serde::Serialize;
 
-use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Format, Output, say};
 use crate::target::TargetArgs;
 
 /// What `annals db repair` is told.

@@ -1,10 +1,9 @@
 //! `annals db roles`: the roles of a log with the least rights.
 
 use annals_eventstore::postgres::{RolePrefix, apply_roles, roles_script};
+use annals_runner::cli::{Outcome, Output, say};
 use clap::Args;
 
-use crate::exit::Outcome;
-use crate::output::{Output, say};
 use crate::target::TargetArgs;
 
 /// What `annals db roles` is told.

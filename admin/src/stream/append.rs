@@ -4,15 +4,14 @@ use annals_eventstore::{
     Append, Appended, EventId, EventStore, EventType, ExpectedVersion, IdempotencyKey, Metadata, NewEvent,
     Payload, SchemaVersion, StreamName,
 };
+use annals_runner::cli::{Failure, Format, Outcome, Output};
 use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::append_failure::append_failure;
 use super::argument::{expected, schema_version};
 use super::source::Source;
-use crate::exit::{Failure, Outcome};
-use crate::fault::append_failure;
-use crate::output::{Format, Output};
 use crate::target::TargetArgs;
 
 /// What `annals stream append` is told.

@@ -3,11 +3,9 @@
 use annals_eventstore::{
     Category, EventStore, PAGE_EVENTS_DEFAULT, PostgresStore, StreamInfo, StreamListQuery,
 };
+use annals_runner::cli::{Format, Outcome, Output};
 use clap::Args;
 use serde::Serialize;
-
-use crate::exit::Outcome;
-use crate::output::{Format, Output};
 
 /// What `annals stream ls` is told.
 #[derive(Debug, Args)]

@@ -1,19 +1,20 @@
 //! `annals stream`: one stream, or the list of them.
 
 mod append;
+mod append_failure;
 mod argument;
 mod list;
 mod retention;
 mod show;
 mod source;
 
+use annals_runner::cli::Outcome;
 use clap::Subcommand;
 
 use self::append::AppendArgs;
 use self::list::ListArgs;
 use self::retention::{DeletionArgs, ScrubArgs, TombstoneArgs, TruncateArgs};
 use self::show::ShowArgs;
-use crate::exit::Outcome;
 use crate::target::TargetArgs;
 
 /// The verbs of `annals stream`.

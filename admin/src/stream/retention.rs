@@ -4,12 +4,11 @@ use annals_eventstore::{
     Deleted, Deletion, ExpectedVersion, PostgresStore, SCRUB_BATCH_EVENTS_DEFAULT, Scrub, Scrubbed,
     StreamName, StreamRetention, Version,
 };
+use annals_runner::cli::{Failure, Format, Outcome, Output};
 use clap::Args;
 use serde::Serialize;
 
 use super::argument::{expected, version};
-use crate::exit::{Failure, Outcome};
-use crate::output::{Format, Output};
 use crate::target::TargetArgs;
 
 /// What every deletion is told.

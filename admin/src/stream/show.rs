@@ -3,11 +3,11 @@
 use annals_eventstore::{
     Direction, EventStore, PAGE_EVENTS_DEFAULT, PostgresStore, StreamName, StreamQuery, Version,
 };
+use annals_runner::cli::{Format, Outcome, Output};
 use clap::Args;
 
 use super::argument::version;
-use crate::exit::Outcome;
-use crate::output::{Format, Output};
+use crate::event_row::write_event;
 
 /// What `annals stream show` is told.
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub(super) async fn show(store: &PostgresStore, args: &ShowArgs) -> Outcome {
         query.limit = left.min(PAGE_EVENTS_DEFAULT);
         let events = store.read_stream(&args.name, query).await?;
         for event in &events {
-            output.event(event)?;
+            write_event(&mut output, event)?;
         }
         output.flush()?;
         left -= events.len();

@@ -1,9 +1,9 @@
 //! JSON on the command line: given as it is, in a file, or on standard input.
 
+use annals_runner::cli::Failure;
+
 use std::io::Read;
 use std::str::FromStr;
-
-use crate::exit::Failure;
 
 /// Where JSON comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,11 +27,22 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("annals-eventstore", &["annals-macros"]),
     ("annals-aggregates", &["annals-eventstore"]),
     ("annals-projections", &["annals-eventstore"]),
+    ("annals-runner", &["annals-eventstore", "annals-projections"]),
     ("annals-sagas", &["annals-eventstore", "annals-aggregates"]),
-    ("annals", &["annals-eventstore", "annals-aggregates", "annals-projections", "annals-sagas"]),
+    (
+        "annals",
+        &["annals-eventstore", "annals-aggregates", "annals-projections", "annals-runner", "annals-sagas"],
+    ),
     (
         "annals-admin",
-        &["annals-devdb", "annals-eventstore", "annals-aggregates", "annals-projections", "annals-sagas"],
+        &[
+            "annals-devdb",
+            "annals-eventstore",
+            "annals-aggregates",
+            "annals-projections",
+            "annals-runner",
+            "annals-sagas",
+        ],
     ),
 ];
 

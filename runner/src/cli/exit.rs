@@ -11,11 +11,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// What a verb returns.
-pub(crate) type Outcome = Result<(), Failure>;
+pub type Outcome = Result<(), Failure>;
 
 /// The exit codes; scripts rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
+#[non_exhaustive]
+pub enum Exit {
     /// Done.
     Ok = 0,
     /// Something failed that none of the others names.
@@ -38,9 +39,14 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+/// The same for a page of help, since scripts rely on them.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 version conflict, 5 a probe failed,
+6 schema too old or too new, 69 database unavailable, 75 try again, 130 interrupted";
+
 /// Why a verb ends early.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     exit: Exit,
     cause: Option<Box<dyn Error + Send + Sync>>,
     advice: Option<String>,
@@ -48,32 +54,32 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A failure with an exit code.
-    pub(crate) fn new(exit: Exit, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn new(exit: Exit, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { exit, cause: Some(cause.into()), advice: None }
     }
 
     /// A failure that no other exit code names.
-    pub(crate) fn failed(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn failed(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Exit::Failed, cause)
     }
 
     /// An argument that makes no sense.
-    pub(crate) fn usage(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn usage(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Exit::Usage, cause)
     }
 
     /// Ctrl-C: nothing needs to be said.
-    pub(crate) fn interrupted() -> Self {
+    pub fn interrupted() -> Self {
         Self { exit: Exit::Interrupted, cause: None, advice: None }
     }
 
     /// Nothing to be said but an exit code.
-    pub(crate) fn silent(exit: Exit) -> Self {
+    pub fn silent(exit: Exit) -> Self {
         Self { exit, cause: None, advice: None }
     }
 
     /// What could not be written. A reader that has seen enough is none of our troubles.
-    pub(crate) fn writing(error: io::Error) -> Self {
+    pub fn writing(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::silent(Exit::Ok),
             _ => Self::failed(error),
@@ -81,17 +87,17 @@ impl Failure {
     }
 
     /// Adds what to do now.
-    pub(crate) fn advise(self, advice: impl Into<String>) -> Self {
+    pub fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
     }
 
     /// Returns the exit code.
-    pub(crate) fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         self.exit
     }
 
     /// Tells the failure on standard error and returns its exit code.
-    pub(crate) fn report(&self) -> ExitCode {
+    pub fn report(&self) -> ExitCode {
         // Standard error may be closed as well; the exit code still tells.
         let _ = io::stderr().lock().write_all(self.to_string().as_bytes());
         ExitCode::from(self.exit() as u8)

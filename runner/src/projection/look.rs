@@ -1,11 +1,44 @@
 //! Looking at projections.
 
+use annals_eventstore::postgres::StoreConfig;
+use clap::Args;
 use serde::Serialize;
 
-use super::{Desk, Place, Which};
-use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Format, Output};
-use crate::target::TargetArgs;
+use super::{Desk, Which};
+use crate::cli::{Exit, Failure, Format, Outcome, Output, Place};
+
+/// What `projection ls` is told.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What `projection show` and `runners` are told.
+#[derive(Debug, Args)]
+pub struct LookArgs {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What `projection parked` is told.
+#[derive(Debug, Args)]
+pub struct ParkedArgs {
+    #[command(flatten)]
+    which: Which,
+    /// The most events to list.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: u32,
+    /// Exit code 5 where there are any.
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    format: Format,
+}
 
 #[derive(Debug, Serialize)]
 struct ProjectionRow {
@@ -21,8 +54,8 @@ struct ProjectionRow {
 }
 
 /// Lists projections.
-pub(super) async fn list(place: &Place, format: Format, target: &TargetArgs) -> Outcome {
-    let desk = Desk::open(target, place).await?;
+pub(super) async fn list(args: &ListArgs, log: StoreConfig) -> Outcome {
+    let desk = Desk::open(log, &args.place).await?;
     let found = desk.operator.list().await;
     desk.close().await;
     let rows: Vec<ProjectionRow> = found?
@@ -40,7 +73,7 @@ pub(super) async fn list(place: &Place, format: Format, target: &TargetArgs) -> 
         })
         .collect();
     let header = ["projection", "version", "position", "slots", "leased", "state", "parked"];
-    let mut output = Output::new(format);
+    let mut output = Output::new(args.format);
     output.list(&header, &rows, |row| {
         let state = match (row.paused, row.stopped) {
             (true, _) => "paused".to_owned(),
@@ -76,9 +109,9 @@ struct SlotRow {
 }
 
 /// Shows the slots of a projection.
-pub(super) async fn slots(which: &Which, format: Format, target: &TargetArgs) -> Outcome {
-    let desk = Desk::open(target, &which.place).await?;
-    let found = desk.operator.slots(&which.consumer()).await;
+pub(super) async fn slots(args: &LookArgs, log: StoreConfig) -> Outcome {
+    let desk = Desk::open(log, &args.which.place).await?;
+    let found = desk.operator.slots(&args.which.consumer()).await;
     desk.close().await;
     let rows: Vec<SlotRow> = found?
         .into_iter()
@@ -92,9 +125,9 @@ pub(super) async fn slots(which: &Which, format: Format, target: &TargetArgs) ->
         })
         .collect();
     if rows.is_empty() {
-        return Err(unknown(which));
+        return Err(unknown(&args.which));
     }
-    let mut output = Output::new(format);
+    let mut output = Output::new(args.format);
     output.list(&["slot", "position", "owner", "epoch", "lease", "stopped"], &rows, |row| {
         let owner = row.owner.clone().unwrap_or_else(|| "-".to_owned());
         let (slot, position) = (row.partition.to_string(), row.position.to_string());
@@ -119,9 +152,9 @@ struct RunnerRow {
 }
 
 /// Lists the runners that host a projection.
-pub(super) async fn runners(which: &Which, format: Format, target: &TargetArgs) -> Outcome {
-    let desk = Desk::open(target, &which.place).await?;
-    let found = desk.operator.runners(&which.consumer()).await;
+pub(super) async fn runners(args: &LookArgs, log: StoreConfig) -> Outcome {
+    let desk = Desk::open(log, &args.which.place).await?;
+    let found = desk.operator.runners(&args.which.consumer()).await;
     desk.close().await;
     let rows: Vec<RunnerRow> = found?
         .into_iter()
@@ -133,7 +166,7 @@ pub(super) async fn runners(which: &Which, format: Format, target: &TargetArgs) 
             slots: runner.slots,
         })
         .collect();
-    let mut output = Output::new(format);
+    let mut output = Output::new(args.format);
     output.list(&["runner", "name", "address", "build", "slots"], &rows, |row| {
         let address = row.address.clone().unwrap_or_else(|| "-".to_owned());
         vec![row.runner.clone(), row.name.clone(), address, row.build.clone(), row.slots.to_string()]
@@ -153,15 +186,9 @@ struct ParkedRow {
 }
 
 /// Lists parked events.
-pub(super) async fn parked(
-    which: &Which,
-    limit: u32,
-    check: bool,
-    format: Format,
-    target: &TargetArgs,
-) -> Outcome {
-    let desk = Desk::open(target, &which.place).await?;
-    let found = desk.operator.parked(&which.consumer(), limit).await;
+pub(super) async fn parked(args: &ParkedArgs, log: StoreConfig) -> Outcome {
+    let desk = Desk::open(log, &args.which.place).await?;
+    let found = desk.operator.parked(&args.which.consumer(), args.limit).await;
     desk.close().await;
     let rows: Vec<ParkedRow> = found?
         .into_iter()
@@ -175,7 +202,7 @@ pub(super) async fn parked(
             reason: event.reason,
         })
         .collect();
-    let mut output = Output::new(format);
+    let mut output = Output::new(args.format);
     output.list(&["key", "position", "type", "attempts", "reason"], &rows, |row| {
         let reason = row.reason.clone().unwrap_or_else(|| "waits".to_owned());
         vec![
@@ -187,5 +214,5 @@ pub(super) async fn parked(
         ]
     })?;
     output.flush()?;
-    if check && !rows.is_empty() { Err(Failure::silent(Exit::ProbeFailed)) } else { Ok(()) }
+    if args.check && !rows.is_empty() { Err(Failure::silent(Exit::ProbeFailed)) } else { Ok(()) }
 }
