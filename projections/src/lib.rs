@@ -17,14 +17,20 @@ pub mod sql_projection;
 mod start;
 mod statements;
 mod tables;
-mod told;
+pub mod telemetry;
+#[doc(hidden)]
+pub mod told;
 mod writes;
 
 pub use handlers::{Handlers, UnknownEventType};
-pub use operator::{OperateError, Operator, ParkedEvent, Progress, ProgressError, ProjectionStatus};
+pub use operator::{
+    Lag, OperateError, Operator, ParkedEvent, Progress, ProgressError, ProjectionReport, ProjectionStatus,
+};
 pub use parking::{PoisonEvent, PoisonPolicy, Poisoned, StoodStill, TooManyParked};
 pub use projection::Projection;
-pub use runner::{LiveRunner, Runner, RunnerError, RunnerOptions, RunningRunner, discover};
+pub use runner::{
+    LiveRunner, LoopTurn, Runner, RunnerError, RunnerHealth, RunnerOptions, RunningRunner, discover,
+};
 pub use running::{RunningProjection, Stopped, WaitError};
 pub use sql_projection::SqlProjection;
 pub use start::{StartError, start};

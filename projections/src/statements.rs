@@ -14,6 +14,7 @@ sql_statements!(
     list_parked,
     list_projections,
     live_runners,
+    log_behind,
     next_request,
     note_audit,
     open_requests,

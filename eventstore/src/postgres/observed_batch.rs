@@ -10,8 +10,8 @@ use super::slot_error::SlotError;
 use crate::checkpoint::Partition;
 use crate::tailer::EventPage;
 use crate::telemetry::{
-    BatchOutcome, CHECKPOINT_LAG, CHECKPOINT_POSITION, OfBatch, OfConsumer, SLOT_BATCHES, SLOT_COMMIT,
-    SLOT_DURATION, SLOT_EVENTS, Stopwatch,
+    BatchOutcome, CHECKPOINT_LAG, CHECKPOINT_POSITION, OfBatch, OfConsumer, SLOT_BATCH_EVENTS, SLOT_BATCHES,
+    SLOT_COMMIT, SLOT_DURATION, SLOT_EVENTS, Stopwatch,
 };
 
 /// Observes the batches of one slot.
@@ -76,6 +76,7 @@ impl BatchObservation {
             CHECKPOINT_POSITION.set_count(consumer.clone(), position);
             CHECKPOINT_LAG.set_count(consumer.clone(), (head - position).max(0));
             SLOT_EVENTS.add(consumer.clone(), events);
+            SLOT_BATCH_EVENTS.record_count(consumer.clone(), events);
         }
         SLOT_DURATION.record(consumer.clone(), stopwatch.elapsed());
         SLOT_BATCHES.count(OfBatch(consumer, outcome));

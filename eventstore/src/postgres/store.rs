@@ -246,6 +246,16 @@ impl PostgresStore {
         &self.0.session.pool
     }
 
+    /// Looks once more whether the log can be reached, its schema is as this program needs it and it takes events, as
+    /// opening does: for whoever has to tell whether a program is ready.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] says what is not, and what to do.
+    pub async fn require_fit(&self) -> Result<(), OpenError> {
+        examine(&self.0.session, &self.0.config.schema).await.map(drop)
+    }
+
     /// Sends the last wake-up, publishes the head, ends the background tasks and closes the pool. Other clones stop working.
     pub async fn close(&self) {
         self.0.stop.cancel();

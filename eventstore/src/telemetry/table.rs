@@ -97,6 +97,8 @@ table! {
     SLOT_BATCHES: Counter<OfBatch> = "annals_slot_batches_total", Count;
     /// Events that were applied, by consumer; those that it does not want are not counted.
     SLOT_EVENTS: Counter<OfConsumer> = "annals_slot_events_total", Events;
+    /// How many events a batch applied, by consumer.
+    SLOT_BATCH_EVENTS: Histogram<OfConsumer> = "annals_slot_batch_events", Events;
     /// How long a batch took from its transaction's begin to its commit's answer.
     SLOT_DURATION: Histogram<OfConsumer> = "annals_slot_batch_duration_seconds", Seconds;
     /// How long the commit of a batch took.

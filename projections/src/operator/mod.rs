@@ -5,10 +5,12 @@
 
 mod operate;
 mod parked;
+mod report;
 mod status;
 mod wait;
 
 pub use operate::{OperateError, Operator};
 pub use parked::ParkedEvent;
+pub use report::{Lag, ProjectionReport};
 pub use status::ProjectionStatus;
 pub use wait::{Progress, ProgressError};

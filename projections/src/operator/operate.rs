@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_eventstore::postgres::{CheckpointError, Consumer, Leases, SlotStatus, Statement};
+use annals_eventstore::postgres::{
+    CheckpointError, Consumer, Leases, MigrateError, SlotStatus, Statement, require_read_models,
+};
 use annals_eventstore::{EventStore, GlobalPosition, LogQuery, PostgresStore, ReadError};
 use deadpool_postgres::{Pool, PoolError};
 use tokio::time::{Instant, sleep};
@@ -74,6 +76,9 @@ pub enum OperateError {
     /// Nobody has served the request in time; it is still asked for. See whether a runner works on the projection.
     #[error("nobody has served the request in time; it is still asked for")]
     Unserved,
+    /// The database of the read models is not set up, or not as this program needs it.
+    #[error(transparent)]
+    Schema(#[from] MigrateError),
     /// The log could not be read. Nothing was changed.
     #[error("log cannot be read")]
     Log(#[from] ReadError),
@@ -94,6 +99,16 @@ impl Operator {
     pub fn of(store: &PostgresStore, read_models: Pool) -> Self {
         let statements = Arc::new(Statements::new(&store.config().schema));
         Self { store: store.clone(), read_models, statements }
+    }
+
+    /// Looks whether the database of the read models can be reached, and is set up as this program needs it.
+    ///
+    /// # Errors
+    ///
+    /// [`OperateError::Schema`] where it is not, or a fault of the database.
+    pub async fn require_fit(&self) -> Result<(), OperateError> {
+        let client = self.read_models.get().await?;
+        Ok(require_read_models(&**client, &self.store.config().schema).await?)
     }
 
     /// Lists all projections.
@@ -268,6 +283,15 @@ impl Operator {
         }
         change.set_back(GlobalPosition::START, None).await?;
         change.commit("reset", Some(GlobalPosition::START)).await
+    }
+
+    /// The database of the log.
+    pub(super) fn log(&self) -> &Pool {
+        self.store.pool()
+    }
+
+    pub(super) fn statements(&self) -> &Statements {
+        &self.statements
     }
 
     async fn ask(

@@ -20,12 +20,14 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::health::RunnerHealth;
 use super::heart::Renewed;
 use super::host::{Dealt, Host};
 use super::members::Members;
 use super::options::RunnerOptions;
 use super::share::{plan, turn};
 use super::slots::{Outcome, Slots};
+use crate::telemetry;
 
 /// How long after a lease is over somebody looks, so that the clock of the database has come so far.
 const AFTER_EXPIRY: Duration = Duration::from_millis(20);
@@ -48,6 +50,7 @@ pub(super) struct Coordinator {
     /// Tells the heart that it is no member any more.
     pub(super) leaving: CancellationToken,
     pub(super) slots: Slots,
+    pub(super) health: RunnerHealth,
 }
 
 impl Coordinator {
@@ -62,6 +65,7 @@ impl Coordinator {
                     self.options.heartbeat()
                 }
             };
+            self.health.coordinator_turned();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
@@ -188,10 +192,12 @@ impl Coordinator {
         let done = match outcome {
             Outcome::Stopped => {
                 info!(%projection, partition, "slot given back");
+                telemetry::count_of(&telemetry::LEASES_GIVEN_BACK, &held.consumer);
                 self.give_back(&held).await
             }
             Outcome::TakenOver => {
                 info!(%projection, partition, "slot was taken over");
+                telemetry::count_of(&telemetry::LEASES_LOST, &held.consumer);
                 self.give_back(&held).await
             }
             Outcome::Failed(why) => {

@@ -11,7 +11,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::health::RunnerHealth;
 use super::members::{Members, Membership};
+use crate::telemetry;
 
 /// The leases that were renewed: whatever was taken before `asked` and is not among them is lost.
 #[derive(Debug, Clone)]
@@ -29,6 +31,7 @@ pub(super) struct Heart {
     pub(super) renewed: watch::Sender<Renewed>,
     /// From then on it keeps leases, for batches that are to be finished, and is no member any more.
     pub(super) leaving: CancellationToken,
+    pub(super) health: RunnerHealth,
 }
 
 impl Heart {
@@ -39,8 +42,14 @@ impl Heart {
         loop {
             beats.tick().await;
             let asked = Instant::now();
-            match self.renew(self.member.id).await {
-                Ok(held) => drop(self.renewed.send_replace(Renewed { asked, held })),
+            let renewed = self.renew(self.member.id).await;
+            self.health.heart_turned();
+            telemetry::count_outcome(&telemetry::RENEWALS, renewed.is_ok());
+            match renewed {
+                Ok(held) => {
+                    self.health.renewed();
+                    self.renewed.send_replace(Renewed { asked, held });
+                }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     warn!(error, "runner could not renew its leases; it tries again");

@@ -15,6 +15,7 @@
 mod coordinate;
 mod ear;
 mod error;
+mod health;
 mod heart;
 mod host;
 mod host_sql;
@@ -26,6 +27,7 @@ mod share;
 mod slots;
 
 pub use error::RunnerError;
+pub use health::{LoopTurn, RunnerHealth};
 pub use members::{LiveRunner, discover};
 pub use options::RunnerOptions;
 pub use run::Runner;

@@ -13,6 +13,7 @@ use tracing::{Instrument, info, info_span};
 use super::coordinate::Coordinator;
 use super::ear::listen;
 use super::error::RunnerError;
+use super::health::RunnerHealth;
 use super::heart::{Heart, Renewed};
 use super::host::{Host, HostOf};
 use super::host_sql::HostSql;
@@ -95,10 +96,11 @@ impl Runner {
     /// [`RunnerError`] when tables, leases or the registration cannot be had.
     pub async fn start(self) -> Result<RunningRunner, RunnerError> {
         let (id, stop) = (RunnerId::new(), CancellationToken::new());
-        let work = self.prepare(id).await?;
+        let work = self.prepare(id, &stop).await?;
         let span = info_span!("runner", %id);
+        let health = work.health();
         let task = tokio::spawn(work.run(stop.clone()).instrument(span));
-        Ok(RunningRunner::new(id, stop, task))
+        Ok(RunningRunner::new(health, stop, task))
     }
 
     /// Works until it is told to stop. Dropping the future is like a crash: others take over when its leases are over.
@@ -107,13 +109,13 @@ impl Runner {
     ///
     /// [`RunnerError`] when tables, leases or the registration cannot be had.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunnerError> {
-        let work = Box::pin(self.prepare(RunnerId::new())).await?;
+        let work = Box::pin(self.prepare(RunnerId::new(), &stop)).await?;
         Box::pin(work.run(stop)).await;
         Ok(())
     }
 
     /// Creates tables, registers, and gets everything ready.
-    async fn prepare(self, id: RunnerId) -> Result<Work, RunnerError> {
+    async fn prepare(self, id: RunnerId, stop: &CancellationToken) -> Result<Work, RunnerError> {
         let schema = self.store.config().schema.clone();
         require_read_models(&connect(&self.read_models).await?.into_client(), &schema).await?;
 
@@ -138,8 +140,10 @@ impl Runner {
             host.create_tables(&lease_pool).await?;
             leases.register(&host.consumer(), host.partitions(), host.schema()).await?;
         }
-        let members = Members::of(&self.store, lease_pool);
-        let consumers = self.hosts.iter().map(|host| host.consumer()).collect();
+        let members = Members::of(&self.store, lease_pool.clone());
+        let consumers: Vec<_> = self.hosts.iter().map(|host| host.consumer()).collect();
+        let pools = (batch_pool.clone(), lease_pool);
+        let health = RunnerHealth::new(id, consumers.clone(), term, stop.clone(), pools);
         let member = Membership { id, name, address, build, consumers };
         members.enter(&member, term).await?;
         members.wake().await?;
@@ -155,6 +159,7 @@ impl Runner {
             term,
             renewed,
             leaving: leaving.clone(),
+            health: health.clone(),
         };
         let ear = (self.read_models, schema, Arc::clone(&hints));
         let coordinator = Coordinator {
@@ -170,6 +175,7 @@ impl Runner {
             renewed: seen,
             leaving,
             slots: Slots::default(),
+            health,
         };
         Ok(Work { heart, ear, coordinator })
     }
@@ -193,6 +199,10 @@ struct Work {
 }
 
 impl Work {
+    fn health(&self) -> RunnerHealth {
+        self.coordinator.health.clone()
+    }
+
     async fn run(self, stop: CancellationToken) {
         let pause = self.coordinator.options.heartbeat();
         let (options, schema, hints) = self.ear;

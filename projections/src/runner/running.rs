@@ -1,25 +1,41 @@
 //! A runner in the background.
 
 use annals_eventstore::RunnerId;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::health::RunnerHealth;
 
 /// The handle of a runner. Dropping it tells the runner to stop.
 #[derive(Debug)]
 pub struct RunningRunner {
-    id: RunnerId,
+    health: RunnerHealth,
     stop: DropGuard,
     task: JoinHandle<()>,
 }
 
 impl RunningRunner {
-    pub(super) fn new(id: RunnerId, stop: CancellationToken, task: JoinHandle<()>) -> Self {
-        Self { id, stop: stop.drop_guard(), task }
+    pub(super) fn new(health: RunnerHealth, stop: CancellationToken, task: JoinHandle<()>) -> Self {
+        Self { health, stop: stop.drop_guard(), task }
     }
 
     /// Returns which run it is.
     pub fn id(&self) -> RunnerId {
-        self.id
+        self.health.id()
+    }
+
+    /// Returns how it is, now and later.
+    pub fn health(&self) -> RunnerHealth {
+        self.health.clone()
+    }
+
+    /// Waits until it ends by itself, which it only does when something is wrong with its code: it panicked.
+    ///
+    /// # Errors
+    ///
+    /// What the runtime says of the panic.
+    pub async fn ended(&mut self) -> Result<(), JoinError> {
+        (&mut self.task).await
     }
 
     /// Finishes the batches at hand, gives every slot back and leaves.

@@ -17,6 +17,7 @@ use tracing::{Instrument, info_span};
 
 use super::heart::Renewed;
 use super::host::SlotRun;
+use crate::telemetry::{self, Held};
 use crate::told::in_full;
 
 /// What became of a slot.
@@ -43,6 +44,7 @@ struct Running {
     stop: CancellationToken,
     errands: Arc<Notify>,
     abort: AbortHandle,
+    _counted: Held,
 }
 
 impl Slots {
@@ -66,7 +68,9 @@ impl Slots {
             (lease, outcome)
         };
         let abort = self.tasks.spawn(work.instrument(span));
-        self.running.insert(held, Running { taken: Instant::now(), stop, errands, abort });
+        telemetry::count_of(&telemetry::LEASES_TAKEN, &held.consumer);
+        let counted = Held::of(&held.consumer);
+        self.running.insert(held, Running { taken: Instant::now(), stop, errands, abort, _counted: counted });
     }
 
     /// Returns the slots of a projection that are worked on, by their number.
@@ -125,6 +129,7 @@ impl Slots {
         self.running.retain(|held, slot| {
             let kept = is_kept(held, slot);
             if !kept {
+                telemetry::count_of(&telemetry::LEASES_LOST, &held.consumer);
                 slot.abort.abort();
             }
             kept

@@ -144,6 +144,7 @@ const SQL_PROJECTION: &[(&str, &[&str])] = &[
 /// The modules of projections, from the bottom: what cannot be applied, what a projection is, who runs it, and who looks
 /// after it.
 const PROJECTIONS: &[(&str, &[&str])] = &[
+    ("telemetry", &["telemetry"]),
     ("statements and fail points", &["failpoint", "statements", "told"]),
     ("poison", &["parking"]),
     ("what a projection is", &["handlers", "hosted", "projection", "tables", "writes"]),

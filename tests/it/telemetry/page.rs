@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use annals::aggregates;
+use annals::{aggregates, projections};
 use annals_devdb::TestResult;
 use annals_eventstore::telemetry::{self, Label, Metric, Span};
 
-/// The metrics of the log, and of commands.
+/// The metrics of the log, of runners, and of commands.
 fn metrics() -> Vec<Metric> {
-    telemetry::metrics().into_iter().chain(aggregates::telemetry::metrics()).collect()
+    [telemetry::metrics(), projections::telemetry::metrics(), aggregates::telemetry::metrics()].concat()
 }
 
 /// The spans of the log, and of commands.
