@@ -1,8 +1,20 @@
 //! Hosting projections, and looking after them, from a command line.
 //!
+//! - [`Application`] makes a program that hosts projections, with the verbs `run`, `status` and `projection …`; the binary
+//!   `projection-runner` is one that hosts those in SQL alone.
 //! - [`projection`] is what operators do: `projection ls`, `show`, `pause`, `resume`, `rewind`, `reset`, `retry`, …
 //! - [`cli`] is what command lines of Annals have in common: where the log is, how a verb writes, how it ends.
+//!
+//! With the feature `http`, which is on by default, a runner answers `/livez`, `/readyz`, `/metrics` and `/projections`.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
+mod application;
 pub mod cli;
+mod hosting;
+mod pages;
 pub mod projection;
+mod run;
+mod signals;
+mod status;
+
+pub use application::Application;

@@ -1,13 +1,14 @@
 //! What each error of the libraries means to a script: its exit code, and what to do.
 
 use annals_eventstore::postgres::{
-    ConnectError, ConnectFault, IndexError, InvalidConnectOptions, InvalidSchemaName, MigrateError,
-    OpenError, RepairError, RolesError, SchemaFault,
+    CheckpointError, ConnectError, ConnectFault, IndexError, InvalidConnectOptions, InvalidSchemaName,
+    MigrateError, OpenError, RepairError, RolesError, SchemaFault,
 };
 use annals_eventstore::{
     AppendError, ClaimReleaseError, DeletionError, InvalidPayload, ReadError, ScrubError,
 };
-use annals_projections::OperateError;
+use annals_projections::sql_projection::{FolderError, PrepareError};
+use annals_projections::{OperateError, RunnerError, TablesError};
 
 use super::exit::{Exit, Failure};
 
@@ -171,6 +172,19 @@ impl From<OperateError> for Failure {
     }
 }
 
+impl From<RunnerError> for Failure {
+    fn from(error: RunnerError) -> Self {
+        match error {
+            RunnerError::Schema(error) => error.into(),
+            RunnerError::Connect(error) => error.into(),
+            RunnerError::Sql(PrepareError::Refused(faults)) => faults.into(),
+            RunnerError::Tables(TablesError::Unavailable(_)) => Self::new(Exit::Unavailable, error),
+            RunnerError::Register(CheckpointError::Unavailable(_)) => Self::new(Exit::Unavailable, error),
+            other => Self::failed(other),
+        }
+    }
+}
+
 impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
         let exit = if matches!(error, IndexError::Connect(_)) { Exit::Unavailable } else { Exit::Failed };
@@ -202,6 +216,7 @@ always! {
     InvalidConnectOptions => Usage,
     InvalidSchemaName => Usage,
     InvalidPayload => Usage,
+    FolderError => Usage,
 }
 
 #[cfg(test)]

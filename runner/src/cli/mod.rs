@@ -3,6 +3,7 @@
 //! Guarantees: data goes to standard output, everything else to standard error; the exit code tells what happened
 //! ([`Exit`]); no password is told.
 
+mod argument;
 mod exit;
 mod fault;
 mod output;
@@ -10,6 +11,7 @@ mod place;
 mod process;
 mod target;
 
+pub use argument::seconds;
 pub use exit::{EXIT_CODES, Exit, Failure, Outcome};
 pub use output::{Format, Output, say};
 pub use place::Place;

@@ -4,6 +4,7 @@
 
 mod change;
 mod look;
+mod rows;
 
 use annals_eventstore::PostgresStore;
 use annals_eventstore::postgres::{Consumer, StoreConfig};
@@ -13,6 +14,8 @@ use clap::{Args, Subcommand};
 use crate::cli::{Failure, Outcome, Place, open};
 
 pub use change::{Changed, KeyArgs, ResetArgs, RewindArgs, SkipArgs};
+pub(crate) use rows::{ReportRow, RunnerRow, SlotRow};
+
 pub use look::{ListArgs, LookArgs, ParkedArgs};
 
 /// What can be asked of projections, and done to them.
