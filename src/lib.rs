@@ -6,6 +6,7 @@
 //! - [`eventstore`] is the log: [`eventstore::EventStore`], [`eventstore::PostgresStore`].
 //! - [`aggregates`] is the write side: decide, evolve, load, execute.
 //! - [`projections`] is the read side: batches of events into tables, with their checkpoint.
+//! - `runner`, with the feature of that name, is the command line of a program that hosts projections.
 //!
 //! `cargo run --example bank` shows all of it on a real PostgreSQL.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
@@ -21,5 +22,7 @@
 pub use annals_aggregates as aggregates;
 pub use annals_eventstore as eventstore;
 pub use annals_projections as projections;
+#[cfg(feature = "runner")]
+pub use annals_runner as runner;
 
 pub mod prelude;

@@ -2,7 +2,8 @@
 //!
 //! `domain` holds the rules, `application` what people ask for, `infrastructure` the database; this file is
 //! the day at the counter. Run it again: the log stays, and the accounts of each run are new ones. `schema check` compares
-//! the events with `events.json` instead.
+//! the events with `events.json` instead; `run` keeps the read models up to date until Ctrl-C, `status` and
+//! `projection ls` look at them.
 
 mod application;
 mod domain;
@@ -13,24 +14,25 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use annals::aggregates::Executed;
+use annals::eventstore::postgres::Consumer;
 use annals::eventstore::{GlobalPosition, WokenBy};
 use annals::prelude::*;
-use annals::projections::{RunningProjection, start};
+use annals::projections::{Progress, RunningProjection, WaitError, start};
 use tokio::sync::mpsc;
 
 use application::{Bank, BankError, Transfer};
 use domain::{Account, AccountEvent, AccountId, AccountRefusal, Money, TransferId};
-use infrastructure::{AppliedBatch, Balances, Log, SCHEMA_FILE, balances_of, open_log, schema};
+use infrastructure::{AppliedBatch, Balances, Log, SCHEMA_FILE, application, balances_of, open_log, schema};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|verb| verb == "schema") {
-        return Ok(schema().run(SCHEMA_FILE, &arguments[1..]));
+    match arguments.first().map(String::as_str) {
+        None => day_at_the_counter().map(|()| ExitCode::SUCCESS),
+        Some("schema") => Ok(schema().run(SCHEMA_FILE, &arguments[1..])),
+        Some(_) => Ok(application().main()),
     }
-    day_at_the_counter()?;
-    Ok(ExitCode::SUCCESS)
 }
 
 #[tokio::main]
@@ -144,7 +146,7 @@ impl Day {
         title("A projection has kept the balances");
         let last = self.last_position().await?;
         let waited = Instant::now();
-        self.balances.wait_for(last, log.poll_interval.saturating_add(Duration::from_secs(10))).await?;
+        let is_ours = self.caught_up(last, log.poll_interval.saturating_add(Duration::from_secs(10))).await?;
         println!("  it had caught up {:.1?} after the last append was answered", waited.elapsed());
         self.print_batches(log);
         println!("  {:<12} {:<6} {:>10}  version", "account", "owner", "balance");
@@ -152,10 +154,27 @@ impl Day {
             let balance = Money::from_cents(row.cents);
             println!("  {:<12} {:<6} {balance:>10}  {}", row.account, row.owner, row.version);
         }
-        let checkpoint = self.balances.stop().await?;
-        println!("  its checkpoint, written with the rows, is at position {}", checkpoint.position);
+        if is_ours {
+            let checkpoint = self.balances.stop().await?;
+            println!("  its checkpoint, written with the rows, is at position {}", checkpoint.position);
+        } else {
+            println!("  a runner has taken it over, which goes on with it (cargo run --example bank status)");
+        }
         self.store.close().await;
         Ok(())
+    }
+
+    /// Waits until the balances are there; tells whether this process keeps them still, or a runner that came meanwhile.
+    async fn caught_up(&self, last: GlobalPosition, patience: Duration) -> Outcome<bool> {
+        match self.balances.wait_for(last, patience).await {
+            Err(WaitError::Stopped { .. }) => {
+                let balances = Consumer { name: Balances::NAME.to_owned(), version: Balances::VERSION };
+                let progress = Progress::of(&self.store, self.store.pool().clone(), balances);
+                progress.wait_for(last, None, patience).await?;
+                Ok(false)
+            }
+            waited => Ok(waited.map(|()| true)?),
+        }
     }
 
     async fn last_position(&self) -> Outcome<GlobalPosition> {
@@ -203,6 +222,7 @@ fn try_next() {
   cargo run --example bank                              again: the log stays, the read model goes on
   ANNALS_NOTIFY=off cargo run --example bank            without wake-ups readers poll, once a second
   cargo run --example bank schema check                 the events against the file of their names and shapes
+  cargo run --example bank run                          the balances kept up to date, until Ctrl-C
   cargo run -p annals-admin -- stream ls                the streams in the log
   cargo run -p annals-admin -- events tail --limit 10   the last of its events
   cargo run -p annals-admin -- dev psql                 the tables; `select * from bank.balances`

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use annals::eventstore::PostgresStore;
 use annals::eventstore::postgres::{
-    InvalidConnectOptions, MigrateError, OpenError, SchemaName, StoreConfig, migrate,
+    ConnectOptions, InvalidConnectOptions, MigrateError, OpenError, SchemaName, StoreConfig, migrate,
 };
 use annals_devdb::{DatabaseError, Profile, Server, StartError};
 
@@ -36,11 +36,8 @@ pub enum OpenLogError {
     PollSeconds(String),
 }
 
-/// Finds the database, brings the log's schema up to date, and opens it.
-///
-/// `ANNALS_POLL_SECONDS` sets how long readers wait for a wake-up at most (1 by default), `ANNALS_NOTIFY=off`
-/// switches wake-ups off.
-pub async fn open_log() -> Result<Log, OpenLogError> {
+/// Finds the database, and brings the log's schema up to date.
+pub async fn find_database() -> Result<ConnectOptions, OpenLogError> {
     let server = Server::shared(Profile::Durable).await?;
     let url = match std::env::var("DATABASE_URL") {
         Ok(url) if !url.is_empty() => url,
@@ -49,14 +46,23 @@ pub async fn open_log() -> Result<Log, OpenLogError> {
             server.url(DATABASE)
         }
     };
-    let mut config = StoreConfig::new(url.parse()?);
+    let options = url.parse()?;
+    migrate(&options, &SchemaName::default()).await?;
+    Ok(options)
+}
+
+/// Finds the database and opens the log.
+///
+/// `ANNALS_POLL_SECONDS` sets how long readers wait for a wake-up at most (1 by default), `ANNALS_NOTIFY=off`
+/// switches wake-ups off.
+pub async fn open_log() -> Result<Log, OpenLogError> {
+    let mut config = StoreConfig::new(find_database().await?);
     if let Ok(seconds) = std::env::var("ANNALS_POLL_SECONDS") {
         let parsed = seconds.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         config.poll_interval = parsed.ok_or(OpenLogError::PollSeconds(seconds))?;
     }
     config.notify = std::env::var("ANNALS_NOTIFY").as_deref() != Ok("off");
 
-    migrate(&config.connect, &SchemaName::default()).await?;
     let (poll_interval, notify) = (config.poll_interval, config.notify);
     Ok(Log { store: PostgresStore::open(config).await?, poll_interval, notify })
 }

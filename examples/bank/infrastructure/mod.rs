@@ -2,9 +2,11 @@
 #![expect(unreachable_pub, reason = "an infrastructure reads as the library it is in a larger system")]
 
 mod balances;
+mod hosting;
 mod log;
 mod schema;
 
 pub use balances::{AppliedBatch, Balances, balances_of};
+pub use hosting::application;
 pub use log::{Log, open_log};
 pub use schema::{SCHEMA_FILE, schema};
