@@ -29,6 +29,9 @@ pub struct Batch<'a> {
     pub epoch: LeaseEpoch,
     /// What woke the reader.
     pub woken_by: WokenBy,
+    /// Tells that a read model is being built anew beside the live one, which has seen these events: whatever reaches
+    /// beyond the transaction – a mail, a call, a command – was done then, and is not to be done again.
+    pub is_rebuild: bool,
 }
 
 impl std::fmt::Debug for Batch<'_> {

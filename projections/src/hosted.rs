@@ -10,11 +10,18 @@ use crate::projection::Projection;
 pub(crate) struct Hosted<P> {
     projection: P,
     search_path: Option<String>,
+    is_rebuild: bool,
 }
 
 impl<P: Projection> Hosted<P> {
     pub(crate) fn new(projection: P) -> Result<Self, InvalidSchemaName> {
-        Ok(Self { projection, search_path: search_path::<P>()? })
+        let search_path = own_schema::<P>()?.as_ref().map(search_path);
+        Ok(Self { projection, search_path, is_rebuild: false })
+    }
+
+    /// Lets it fill tables beside the live ones.
+    pub(crate) fn rebuilding(projection: P, schema: &SchemaName) -> Self {
+        Self { projection, search_path: Some(search_path(schema)), is_rebuild: true }
     }
 }
 
@@ -24,7 +31,7 @@ impl<P: Projection> EventHandler for Hosted<P> {
             if let Some(search_path) = &self.search_path {
                 batch.transaction.batch_execute(search_path).await?;
             }
-            self.projection.apply(batch).await
+            self.projection.apply(Batch { is_rebuild: self.is_rebuild, ..batch }).await
         })
     }
 }
@@ -34,9 +41,9 @@ pub(crate) fn own_schema<P: Projection>() -> Result<Option<SchemaName>, InvalidS
     P::SCHEMA.map(SchemaName::new).transpose()
 }
 
-/// Returns what puts the own schema first, for the rest of a transaction.
-pub(crate) fn search_path<P: Projection>() -> Result<Option<String>, InvalidSchemaName> {
-    Ok(own_schema::<P>()?.map(|schema| format!("set local search_path = \"{schema}\", public")))
+/// Returns what puts a schema first, for the rest of a transaction.
+pub(crate) fn search_path(schema: &SchemaName) -> String {
+    format!("set local search_path = \"{schema}\", public")
 }
 
 /// Picks what a projection wants of the events that are dealt to one of its slots.

@@ -11,6 +11,7 @@ mod hosted;
 mod operator;
 mod parking;
 mod projection;
+mod rebuild;
 mod runner;
 mod running;
 pub mod sql_projection;
@@ -25,9 +26,11 @@ mod writes;
 pub use handlers::{Handlers, UnknownEventType};
 pub use operator::{
     Lag, OperateError, Operator, ParkedEvent, Progress, ProgressError, ProjectionReport, ProjectionStatus,
+    RebuildOptions, RebuildProgress,
 };
 pub use parking::{PoisonEvent, PoisonPolicy, Poisoned, StoodStill, TooManyParked};
 pub use projection::Projection;
+pub use rebuild::RebuildState;
 pub use runner::{
     LiveRunner, LoopTurn, Runner, RunnerError, RunnerHealth, RunnerOptions, RunningRunner, discover,
 };

@@ -38,14 +38,14 @@ pub(crate) async fn create_tables<P: Projection>(read_models: &Pool) -> Result<(
     let projection = P::NAME;
     let named = |source| TablesError::Schema { projection, source };
     let failed = |source| TablesError::Refused { projection, source };
-    let (schema, path) = (own_schema::<P>().map_err(named)?, search_path::<P>().map_err(named)?);
+    let schema = own_schema::<P>().map_err(named)?;
 
     let mut client = read_models.get().await?;
     let transaction = client.transaction().await.map_err(failed)?;
     let lock = "select pg_advisory_xact_lock(1634627169, hashtext($1))";
     transaction.query(lock, &[&format!("projection {projection}")]).await.map_err(failed)?;
-    if let (Some(schema), Some(path)) = (schema, path) {
-        let own = format!("create schema if not exists \"{schema}\"; {path}");
+    if let Some(schema) = schema {
+        let own = format!("create schema if not exists \"{schema}\"; {}", search_path(&schema));
         transaction.batch_execute(&own).await.map_err(failed)?;
     }
     transaction.batch_execute(P::TABLES).await.map_err(failed)?;

@@ -25,7 +25,10 @@ const FILL: &str = "
     insert into annals.control (consumer, version, partition, verb, key, reason, done_at)
     select consumer, version, n % 16, 'retry', 'key', '', case when n % 10 > 0 then clock_timestamp() end
     from annals.projections, generate_series(1, 100) as n;
-    analyze annals.parked; analyze annals.control; analyze annals.runners; analyze annals.projections; analyze annals.leases;
+    insert into annals.rebuilds (consumer, version, replaces, keeps_old, reason, ended_at)
+    select consumer, version, version, false, '', case when n > 1 then clock_timestamp() end
+    from annals.projections, generate_series(1, 10) as n;
+    analyze annals.rebuilds; analyze annals.parked; analyze annals.control; analyze annals.runners; analyze annals.projections; analyze annals.leases;
     analyze annals.streams; analyze annals.events; analyze annals.checkpoints";
 
 /// Every statement of every crate.

@@ -37,6 +37,8 @@ mod send;
 mod session;
 mod slot;
 mod slot_error;
+mod slot_limit;
+mod slot_pace;
 mod snapshot;
 mod statements;
 mod store;
@@ -70,6 +72,8 @@ pub use schema::{
 };
 pub use slot::{Selector, Slot};
 pub use slot_error::{SlotError, is_transient_cause};
+pub use slot_limit::SlotLimits;
+pub use slot_pace::Pace;
 pub use statements::Statement;
 #[cfg(feature = "testing")]
 pub use statements::parameter_types;

@@ -23,8 +23,11 @@ use tracing::{Instrument, debug, warn};
 use super::checkpoint::{CheckpointError, ClaimedCheckpoint};
 use super::observed_batch::BatchObserver;
 use super::slot_error::SlotError;
+use super::slot_limit::SlotLimits;
+use super::slot_pace::Pace;
 use super::store::PostgresStore;
 use crate::checkpoint::Checkpoint;
+use crate::cursor::Cursor;
 use crate::event::RecordedEvent;
 use crate::fail_point;
 use crate::filter::EventFilter;
@@ -57,8 +60,18 @@ pub struct Slot<H> {
     wants: Selector,
     batch_events: usize,
     errands: Arc<Notify>,
+    limits: Option<SlotLimits>,
+    pace: Option<Arc<Pace>>,
     progress: watch::Sender<GlobalPosition>,
     observer: BatchObserver,
+}
+
+/// What ended a run through the log that did not fail.
+enum Followed {
+    /// It was told to stop.
+    Stopped,
+    /// It came to its limit, and that has moved on.
+    ToTheLimit,
 }
 
 /// What is wanted of one page or several.
@@ -66,12 +79,14 @@ struct Gathered {
     events: Vec<RecordedEvent>,
     first: EventPage,
     last: EventPage,
+    /// Where the checkpoint goes: to the end of the last page, or to the limit of the slot before that.
+    to: Cursor,
 }
 
 impl Gathered {
     /// Nothing is wanted up to here.
     fn nothing_of(page: EventPage) -> Self {
-        Self { events: Vec::new(), first: page.clone(), last: page }
+        Self { events: Vec::new(), to: page.cursor(), first: page.clone(), last: page }
     }
 }
 
@@ -104,6 +119,8 @@ impl<H: EventHandler> Slot<H> {
             wants,
             batch_events,
             errands,
+            limits: None,
+            pace: None,
             progress,
             observer,
         }
@@ -134,6 +151,18 @@ impl<H: EventHandler> Slot<H> {
         Self { errands, ..self }
     }
 
+    /// Goes no further than a place in the log that others move.
+    #[must_use]
+    pub fn limited_by(self, limits: SlotLimits) -> Self {
+        Self { limits: Some(limits), ..self }
+    }
+
+    /// Applies no more events a second than a pace allows, over all slots that share it.
+    #[must_use]
+    pub fn at_pace(self, pace: Arc<Pace>) -> Self {
+        Self { pace: Some(pace), ..self }
+    }
+
     /// Returns how far the slot has come, for whoever waits for a position.
     pub fn progress(&self) -> watch::Receiver<GlobalPosition> {
         self.progress.subscribe()
@@ -151,7 +180,8 @@ impl<H: EventHandler> Slot<H> {
         loop {
             let before = self.checkpoint.checkpoint().position;
             match self.follow(&stop).await {
-                Ok(()) => return Ok(self.checkpoint.checkpoint()),
+                Ok(Followed::Stopped) => return Ok(self.checkpoint.checkpoint()),
+                Ok(Followed::ToTheLimit) => pauses = self::pauses(),
                 Err(error) if error.is_transient() => {
                     if self.checkpoint.checkpoint().position > before {
                         pauses = self::pauses();
@@ -169,7 +199,7 @@ impl<H: EventHandler> Slot<H> {
     }
 
     /// Follows the log from the checkpoint until it is told to stop or fails.
-    async fn follow(&mut self, stop: &CancellationToken) -> Result<(), SlotError> {
+    async fn follow(&mut self, stop: &CancellationToken) -> Result<Followed, SlotError> {
         fail_point!(slot_before_reload);
         self.checkpoint.reload(&self.read_models).await?;
         fail_point!(slot_after_reload);
@@ -196,11 +226,16 @@ impl<H: EventHandler> Slot<H> {
                     self.observe(&Gathered::nothing_of(page)).await?;
                 }
                 if stop.is_cancelled() {
-                    return Ok(());
+                    return Ok(Followed::Stopped);
                 }
                 continue;
             };
             let gathered = self.gather(page, &mut subscription, stop).await?;
+            if let Some(limit) = self.limit_before(gathered.to) {
+                self.go_to(limit, gathered, stop).await?;
+                drop(subscription);
+                return self.wait_at_limit(stop).await;
+            }
             if gathered.events.is_empty() {
                 self.come_to(gathered.last.settled_to());
                 let since = passed.map_or_else(Instant::now, |(_, since)| since);
@@ -209,6 +244,46 @@ impl<H: EventHandler> Slot<H> {
                 passed = None;
                 fail_point!(slot_after_read);
                 self.observe(&gathered).await?;
+                keep_pace(self.pace.clone(), gathered.events.len(), stop).await;
+            }
+        }
+    }
+
+    /// Returns the limit of the slot where it stands before a place in the log.
+    fn limit_before(&self, end: Cursor) -> Option<Cursor> {
+        let limit = self.limits.as_ref()?.of(self.checkpoint.partition());
+        (limit.position < end.position).then_some(limit)
+    }
+
+    /// Applies what stands up to the limit, and moves the checkpoint there.
+    async fn go_to(
+        &mut self,
+        limit: Cursor,
+        mut gathered: Gathered,
+        stop: &CancellationToken,
+    ) -> Result<(), SlotError> {
+        if limit.position <= self.checkpoint.checkpoint().position {
+            return Ok(());
+        }
+        gathered.events.retain(|event| event.position <= limit.position);
+        gathered.to = limit;
+        self.observe(&gathered).await?;
+        keep_pace(self.pace.clone(), gathered.events.len(), stop).await;
+        Ok(())
+    }
+
+    /// Waits until the limit has moved on, serving errands meanwhile.
+    async fn wait_at_limit(&mut self, stop: &CancellationToken) -> Result<Followed, SlotError> {
+        let (Some(mut limits), errands) = (self.limits.clone(), Arc::clone(&self.errands)) else {
+            return Ok(Followed::ToTheLimit);
+        };
+        let (partition, here) = (self.checkpoint.partition(), self.checkpoint.checkpoint().position);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(Followed::Stopped),
+                () = errands.notified() => while !stop.is_cancelled() && self.run_errand().await? {},
+                () = limits.beyond(partition, here) => return Ok(Followed::ToTheLimit),
             }
         }
     }
@@ -221,7 +296,7 @@ impl<H: EventHandler> Slot<H> {
         subscription: &mut TailedSubscription<PostgresStore>,
         stop: &CancellationToken,
     ) -> Result<Gathered, SlotError> {
-        let mut gathered = Gathered { events: self.wanted(&first), last: first.clone(), first };
+        let mut gathered = Gathered { events: self.wanted(&first), ..Gathered::nothing_of(first) };
         for _ in 1..BATCH_PAGES {
             let is_live = matches!(*subscription.handle().state().borrow(), SubscriptionState::Live);
             let is_behind = gathered.last.settled_to() < gathered.last.head();
@@ -236,6 +311,7 @@ impl<H: EventHandler> Slot<H> {
                 () = stop.cancelled() => break,
             };
             gathered.events.extend(self.wanted(&page));
+            gathered.to = page.cursor();
             gathered.last = page;
         }
         Ok(gathered)
@@ -307,6 +383,7 @@ impl<H: EventHandler> Slot<H> {
                 partition: self.checkpoint.partition(),
                 epoch: self.checkpoint.epoch(),
                 woken_by,
+                is_rebuild: false,
             };
             let (from, to) = (first.position, end.position);
             fail_point!(slot_before_handler);
@@ -326,7 +403,7 @@ impl<H: EventHandler> Slot<H> {
         }
         fail_point!(slot_before_checkpoint);
         // The last statement: had the handler left the transaction aborted, this fails, and nothing commits.
-        let moved = self.checkpoint.advance(&transaction, gathered.last.cursor()).await?;
+        let moved = self.checkpoint.advance(&transaction, gathered.to).await?;
         fail_point!(slot_before_commit);
         let stopwatch = Stopwatch::start();
         transaction.commit().await?;
@@ -336,6 +413,13 @@ impl<H: EventHandler> Slot<H> {
         self.come_to(moved.position);
         debug!(events = events.len(), position = %moved.position, ?woken_by, "batch applied");
         Ok(events.len())
+    }
+}
+
+/// Waits until so many events are paid for, if there is a pace.
+async fn keep_pace(pace: Option<Arc<Pace>>, events: usize, stop: &CancellationToken) {
+    if let Some(pace) = pace {
+        stop.run_until_cancelled(pace.spend(events)).await;
     }
 }
 

@@ -5,12 +5,16 @@
 
 mod operate;
 mod parked;
+mod rebuild;
+mod rebuild_progress;
 mod report;
 mod status;
 mod wait;
 
 pub use operate::{OperateError, Operator};
 pub use parked::ParkedEvent;
+pub use rebuild::RebuildOptions;
+pub use rebuild_progress::RebuildProgress;
 pub use report::{Lag, ProjectionReport};
 pub use status::ProjectionStatus;
 pub use wait::{Progress, ProgressError};

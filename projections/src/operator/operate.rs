@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::parked::{ParkedEvent, parked};
 use super::status::{ProjectionStatus, status};
+use crate::rebuild::is_reserved;
 use crate::runner::{LiveRunner, discover};
 use crate::statements::Statements;
 
@@ -28,9 +29,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Looks after the projections of one database of read models.
 #[derive(Debug, Clone)]
 pub struct Operator {
-    store: PostgresStore,
-    read_models: Pool,
-    statements: Arc<Statements>,
+    pub(super) store: PostgresStore,
+    pub(super) read_models: Pool,
+    pub(super) statements: Arc<Statements>,
 }
 
 /// Why nothing was done, or what came of a request.
@@ -53,18 +54,33 @@ pub enum OperateError {
     /// A reason has to be given. Nothing was changed.
     #[error("a reason has to be given")]
     NoReason,
-    /// The projection owns no schema, so what belongs to it is not known. Nothing was changed; empty its tables and set it
-    /// back to the start in one go while it is paused.
-    #[error("projection {} owns no schema, so its tables are not known", .0.name)]
+    /// The projection owns no schema, so what belongs to it is not known. Nothing was changed; give it one, or empty its
+    /// tables and set it back to the start in one go while it is paused.
+    #[error("projection {} owns no schema, so its tables are not known: give it one", .0.name)]
     NoOwnSchema(Consumer),
     /// The schema that the projection owns holds tables of others too: it is `public`, the log's own, or another
-    /// projection's as well. Nothing was changed; empty its tables and set it back in one go while it is paused.
-    #[error("schema {schema} of projection {} may hold tables of others, so it is not emptied", .projection.name)]
+    /// projection's as well. Nothing was changed; give it one of its own, or empty its tables and set it back in one go
+    /// while it is paused.
+    #[error("schema {schema} of projection {} may hold tables of others, so it is neither emptied nor replaced", .projection.name)]
     SharedSchema {
         /// The projection.
         projection: Consumer,
         /// Its schema.
         schema: String,
+    },
+    /// A rebuild of the projection is under way. Nothing was changed; wait for it, or cancel it.
+    #[error("a rebuild of projection {} is under way", .0.name)]
+    RebuildUnderWay(Consumer),
+    /// No rebuild of the projection is before its swap: there is nothing to cancel. Nothing was changed.
+    #[error("no rebuild of projection {} can be cancelled: none is under way, or it has swapped", .0.name)]
+    NoRebuild(Consumer),
+    /// A newer version has the tables. Nothing was changed.
+    #[error("version {by} of projection {} has its tables by now", .projection.name)]
+    Replaced {
+        /// The projection.
+        projection: Consumer,
+        /// The version that has them.
+        by: i32,
     },
     /// The owner of the slot has tried: an event cannot be applied still, and its key stays blocked; or the event that was
     /// to be discarded is parked no more, and nothing was discarded.
@@ -119,7 +135,10 @@ impl Operator {
     pub async fn list(&self) -> Result<Vec<ProjectionStatus>, OperateError> {
         let client = self.read_models.get().await?;
         let rows = self.statements.list_projections.query(&**client, &[]).await?;
-        Ok(rows.iter().map(status).collect::<Result<_, _>>()?)
+        let mut listed = rows.iter().map(status).collect::<Result<Vec<_>, _>>()?;
+        // What a rebuild fills is no projection yet.
+        listed.retain(|status| !is_reserved(&status.projection.name));
+        Ok(listed)
     }
 
     /// Lists the slots of a projection; none when it was never registered.
@@ -223,7 +242,7 @@ impl Operator {
         change.commit("pause", None).await
     }
 
-    /// Lets a projection go on that was paused, and slots that have stopped.
+    /// Lets a projection go on that was paused, and slots that have stopped, those of its rebuild as well.
     ///
     /// # Errors
     ///
@@ -233,6 +252,10 @@ impl Operator {
         let change = Change::begin(self, &mut client, projection, reason).await?;
         change.on_projection(&self.statements.resume_projection).await?;
         change.query(&self.statements.resume_slots).await?;
+        if let Some(filler) = self.open_filler(&change.transaction, projection).await? {
+            let resume = &self.statements.resume_slots;
+            resume.query(&change.transaction, &[&filler.name, &filler.version]).await?;
+        }
         change.commit("resume", None).await
     }
 
@@ -324,7 +347,7 @@ impl Operator {
     }
 
     /// Finds the last event up to a position, so that a checkpoint can name it.
-    async fn event_up_to(
+    pub(super) async fn event_up_to(
         &self,
         position: GlobalPosition,
     ) -> Result<(GlobalPosition, Option<Uuid>), OperateError> {
@@ -353,19 +376,19 @@ where
 }
 
 /// A change to a projection under way, which is written down and told to the runners with its commit.
-struct Change<'a> {
+pub(super) struct Change<'a> {
     operator: &'a Operator,
-    transaction: Transaction<'a>,
+    pub(super) transaction: Transaction<'a>,
     projection: &'a Consumer,
     /// The schema that it owns.
-    schema: Option<String>,
+    pub(super) schema: Option<String>,
     /// How far every slot has come.
     reached: GlobalPosition,
     reason: &'a str,
 }
 
 impl<'a> Change<'a> {
-    async fn begin(
+    pub(super) async fn begin(
         operator: &'a Operator,
         client: &'a mut tokio_postgres::Client,
         projection: &'a Consumer,
@@ -399,7 +422,7 @@ impl<'a> Change<'a> {
     }
 
     /// Tells whether tables of others may be in a schema. Other versions of the projection do not count.
-    async fn is_shared(&self, schema: &str) -> Result<bool, OperateError> {
+    pub(super) async fn is_shared(&self, schema: &str) -> Result<bool, OperateError> {
         if schema == "public" || schema == self.operator.store.config().schema.as_str() {
             return Ok(true);
         }
@@ -420,7 +443,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    async fn commit(self, verb: &str, to: Option<GlobalPosition>) -> Result<(), OperateError> {
+    pub(super) async fn commit(self, verb: &str, to: Option<GlobalPosition>) -> Result<(), OperateError> {
         let (Consumer { name, version }, statements) = (self.projection, &self.operator.statements);
         let subject = to.map(|position| position.to_string());
         let nobody: Option<&str> = None;

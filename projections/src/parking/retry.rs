@@ -86,7 +86,8 @@ impl<H: EventHandler> Parking<H> {
             };
             let Errand { transaction, partition, epoch } = errand;
             let events = std::slice::from_ref(&event);
-            let batch = Batch { events, transaction, partition, epoch, woken_by: WokenBy::Reading };
+            let woken_by = WokenBy::Reading;
+            let batch = Batch { events, transaction, partition, epoch, woken_by, is_rebuild: false };
             fail_point!(retry_before_attempt);
             match self.attempt(batch, events).await? {
                 Ok(()) => {

@@ -27,6 +27,7 @@ use super::members::Members;
 use super::options::RunnerOptions;
 use super::share::{plan, turn};
 use super::slots::{Outcome, Slots};
+use super::steward::Shadows;
 use crate::telemetry;
 
 /// How long after a lease is over somebody looks, so that the clock of the database has come so far.
@@ -38,7 +39,11 @@ const TAKE_AGAIN: Duration = Duration::from_millis(200);
 pub(super) struct Coordinator {
     pub(super) id: RunnerId,
     pub(super) store: PostgresStore,
-    pub(super) hosts: Vec<Box<dyn Host>>,
+    pub(super) hosts: Vec<Arc<dyn Host>>,
+    /// The rebuilds that are filled here, as hosts.
+    pub(super) shadows: watch::Receiver<Shadows>,
+    /// Tells whoever looks after rebuilds that this looks.
+    pub(super) looks: Arc<Notify>,
     pub(super) leases: Leases,
     pub(super) members: Members,
     /// Connections for batches, and how long the server bears with one that does nothing in a transaction.
@@ -84,13 +89,17 @@ impl Coordinator {
     /// Takes and gives what is to be taken and given; returns when to look again.
     async fn look(&mut self) -> Result<Duration, CheckpointError> {
         fail_point!(coordinator_before_look);
+        self.looks.notify_one();
         self.members.remove_dead().await?;
         let mut pause = self.options.heartbeat();
-        for nth in 0..self.hosts.len() {
-            let consumer = self.hosts[nth].consumer();
+        let hosts = self.hosts();
+        self.slots.stop(|held| hosts.iter().all(|host| host.consumer() != held.consumer));
+        for host in &hosts {
+            let consumer = host.consumer();
             let asked_at = Instant::now();
             let slots = self.leases.list(&consumer).await?;
-            let alive: Vec<_> = self.members.alive(&consumer).await?.iter().map(|runner| runner.id).collect();
+            let alive: Vec<_> =
+                self.members.alive(&host.member()).await?.iter().map(|runner| runner.id).collect();
             self.slots.drop_taken(&consumer, self.id, &slots, asked_at);
             self.release_idle(&consumer, &slots).await?;
             let asked = self.members.asked(&consumer).await?;
@@ -101,7 +110,7 @@ impl Coordinator {
             let mine = self.slots.of(&consumer.name, consumer.version);
             let plan = plan(&slots, &alive, self.id, &mine, turn(&consumer));
             self.slots.stop(|held| held.consumer == consumer && plan.give.contains(&held.partition));
-            let taken = self.take(nth, &consumer, plan.take, plan.wanted, slots.len()).await?;
+            let taken = self.take(&**host, &consumer, plan.take, plan.wanted, slots.len()).await?;
             if taken > 0 {
                 self.slots.send_on_errand(is_asked);
             }
@@ -112,10 +121,15 @@ impl Coordinator {
         Ok(pause)
     }
 
+    /// The projections that are hosted, and the rebuilds of them.
+    fn hosts(&self) -> Vec<Arc<dyn Host>> {
+        self.hosts.iter().chain(&*self.shadows.borrow()).cloned().collect()
+    }
+
     /// Takes free slots up to a number; returns how many.
     async fn take(
         &mut self,
-        nth: usize,
+        host: &dyn Host,
         consumer: &Consumer,
         free: Vec<Partition>,
         wanted: usize,
@@ -133,9 +147,9 @@ impl Coordinator {
                     let partitions = u16::try_from(partitions).unwrap_or(u16::MAX);
                     let errands = Arc::<Notify>::default();
                     let statements = self.members.statements();
-                    let idle_limit = self.idle_limit;
-                    let of = Dealt { partitions, statements, errands: Arc::clone(&errands), idle_limit };
-                    let run = self.hosts[nth].slot(&self.store, self.batches.clone(), claimed, of);
+                    let (errands_of, idle_limit) = (Arc::clone(&errands), self.idle_limit);
+                    let of = Dealt { partitions, statements, errands: errands_of, idle_limit, shadow: None };
+                    let run = host.slot(&self.store, self.batches.clone(), claimed, of);
                     info!(projection = %consumer.name, partition = partition.0, "slot taken");
                     self.slots.begin(held, errands, run);
                     taken += 1;
@@ -236,7 +250,7 @@ impl Coordinator {
             warn!(?grace, "batches did not end in time and are rolled back");
         }
         self.slots.abort().await;
-        for host in &self.hosts {
+        for host in self.hosts() {
             let consumer = host.consumer();
             let released = async {
                 let slots = self.leases.list(&consumer).await?;

@@ -13,6 +13,9 @@ pub enum RunnerError {
     /// [`migrate_read_models`](annals_eventstore::postgres::migrate_read_models) where the log is in another one.
     #[error("database of the read models is not set up")]
     Schema(#[from] MigrateError),
+    /// The name of a projection is one that rebuilds have. Give it another.
+    #[error("projection {0:?} has a name that is kept for rebuilds: give it one without `~rebuild-`")]
+    ReservedName(String),
     /// The database of the read models cannot be reached.
     #[error("database of the read models cannot be reached")]
     Connect(#[from] ConnectError),

@@ -3,27 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, Slot, SlotError};
-use annals_eventstore::{Checkpoint, PostgresStore};
+use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, SchemaName, Selector, Slot};
+use annals_eventstore::{EventFilter, EventHandler, PostgresStore};
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_postgres::Transaction;
 
 use super::error::RunnerError;
-use crate::hosted::{Hosted, selector};
+use super::shadow_slots::ShadowSlots;
+use super::slot_run::SlotRun;
+use crate::hosted::{Hosted, search_path, selector};
 use crate::parking::{Parking, Patience, Rows};
 use crate::projection::Projection;
+use crate::rebuild::{MakesTables, StepError};
 use crate::statements::Statements;
 use crate::tables::create_tables;
 
-/// The loop of a slot, once it is told when to stop.
-pub(super) type SlotRun =
-    Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, Result<Checkpoint, SlotError>> + Send>;
-
 /// A projection, without its type.
-pub(super) trait Host: Send + Sync {
+pub(super) trait Host: MakesTables {
     fn consumer(&self) -> Consumer;
+    /// The projection that its runners are members of.
+    fn member(&self) -> Consumer {
+        self.consumer()
+    }
     /// The slots it is to be registered with.
     fn partitions(&self) -> u16;
     /// The schema it owns, if any.
@@ -48,6 +51,8 @@ pub(super) struct Dealt {
     pub(super) errands: Arc<Notify>,
     /// How long the server bears with a batch that does nothing.
     pub(super) idle_limit: Option<Duration>,
+    /// Where it fills tables beside the live ones.
+    pub(super) shadow: Option<Arc<ShadowSlots>>,
 }
 
 impl Dealt {
@@ -59,10 +64,42 @@ impl Dealt {
             partition: claimed.partition(),
         }
     }
+
+    /// Puts a slot together.
+    pub(super) fn run<H: EventHandler + 'static>(
+        self,
+        store: &PostgresStore,
+        read_models: Pool,
+        claimed: ClaimedCheckpoint,
+        handler: Parking<H>,
+        (filter, wants): (EventFilter, Selector),
+    ) -> SlotRun {
+        if let Some(shadow) = self.shadow {
+            let handler = shadow.guarded(handler);
+            let slot = Slot::new(store, read_models, claimed, handler, wants).filtered(filter);
+            return shadow.run(slot.with_errands(self.errands));
+        }
+        let slot = Slot::new(store, read_models, claimed, handler, wants).filtered(filter);
+        let slot = slot.with_errands(self.errands);
+        Box::new(move |stop| Box::pin(slot.run(stop)))
+    }
 }
 
 /// Makes a projection for each slot.
 pub(super) struct HostOf<F>(pub(super) F);
+
+impl<P: Projection, F: Fn() -> P + Send + Sync> MakesTables for HostOf<F> {
+    fn make_tables<'a>(
+        &'a self,
+        transaction: &'a Transaction<'a>,
+        schema: &'a SchemaName,
+    ) -> BoxFuture<'a, Result<(), StepError>> {
+        Box::pin(async move {
+            let tables = format!("{};\n{}", search_path(schema), P::TABLES);
+            transaction.batch_execute(&tables).await.map_err(StepError::of_tables)
+        })
+    }
+}
 
 impl<P: Projection, F: Fn() -> P + Send + Sync> Host for HostOf<F> {
     fn consumer(&self) -> Consumer {
@@ -88,13 +125,15 @@ impl<P: Projection, F: Fn() -> P + Send + Sync> Host for HostOf<F> {
         claimed: ClaimedCheckpoint,
         of: Dealt,
     ) -> SlotRun {
-        let handler = Hosted::new((self.0)()).expect("its schema has a name: its tables were created");
+        let projection = (self.0)();
+        let handler = match &of.shadow {
+            Some(shadow) => Hosted::rebuilding(projection, &shadow.schema),
+            None => Hosted::new(projection).expect("its schema has a name: its tables were created"),
+        };
         let wants = selector::<P>(claimed.partition(), of.partitions);
         let handler =
             Parking::new(handler, Box::new(P::key), P::on_poison(), store.clone(), of.rows(&claimed))
                 .with_patience(Patience::of(of.idle_limit));
-        let slot = Slot::new(store, read_models, claimed, handler, wants);
-        let slot = slot.filtered(P::filter()).with_errands(of.errands);
-        Box::new(move |stop| Box::pin(slot.run(stop)))
+        of.run(store, read_models, claimed, handler, (P::filter(), wants))
     }
 }

@@ -1,18 +1,34 @@
 //! A projection in SQL in a runner.
 
-use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, Selector, Slot};
+use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, SchemaName, Selector};
 use annals_eventstore::{Partition, PostgresStore};
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
+use tokio_postgres::Transaction;
 
 use super::error::RunnerError;
-use super::host::{Dealt, Host, SlotRun};
+use super::host::{Dealt, Host};
+use super::slot_run::SlotRun;
 use crate::parking::{Parking, Patience, PoisonPolicy, Poisoned};
+use crate::rebuild::{MakesTables, StepError};
 use crate::sql_projection::{ErrorPolicy, SqlHandlers, SqlProjection};
 use crate::tables::TablesError;
 
 /// Gives each slot the same statements.
 pub(super) struct HostSql(pub(super) SqlHandlers);
+
+impl MakesTables for HostSql {
+    fn make_tables<'a>(
+        &'a self,
+        transaction: &'a Transaction<'a>,
+        schema: &'a SchemaName,
+    ) -> BoxFuture<'a, Result<(), StepError>> {
+        Box::pin(async move {
+            let projection = self.0.projection().clone().in_schema(schema.clone());
+            projection.set_up_within(transaction).await.map_err(StepError::of_tables)
+        })
+    }
+}
 
 impl Host for HostSql {
     fn consumer(&self) -> Consumer {
@@ -43,7 +59,10 @@ impl Host for HostSql {
         claimed: ClaimedCheckpoint,
         of: Dealt,
     ) -> SlotRun {
-        let handlers = self.0.clone();
+        let handlers = match &of.shadow {
+            Some(shadow) => self.0.clone().rebuilding(shadow.schema.clone()),
+            None => self.0.clone(),
+        };
         let projection = handlers.projection();
         let (filter, key) = (projection.filter(), projection.event_key().clone());
         let wants = selector(projection.clone(), claimed.partition(), of.partitions);
@@ -52,9 +71,7 @@ impl Host for HostSql {
         let handler =
             Parking::new(handlers, Box::new(move |event| key.of(event)), policy, store.clone(), rows)
                 .with_patience(Patience::of(of.idle_limit));
-        let slot = Slot::new(store, read_models, claimed, handler, wants);
-        let slot = slot.filtered(filter).with_errands(of.errands);
-        Box::new(move |stop| Box::pin(slot.run(stop)))
+        of.run(store, read_models, claimed, handler, (filter, wants))
     }
 }
 

@@ -23,8 +23,12 @@ mod members;
 mod options;
 mod run;
 mod running;
+mod shadow;
+mod shadow_slots;
 mod share;
+mod slot_run;
 mod slots;
+mod steward;
 
 pub use error::RunnerError;
 pub use health::{LoopTurn, RunnerHealth};

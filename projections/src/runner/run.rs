@@ -1,5 +1,6 @@
 //! A runner: the projections it hosts, and what it needs to work on them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use annals_eventstore::postgres::{ConnectOptions, Leases, PoolOptions, connect, pool, require_read_models};
@@ -21,7 +22,9 @@ use super::members::{Members, Membership};
 use super::options::RunnerOptions;
 use super::running::RunningRunner;
 use super::slots::Slots;
+use super::steward::Steward;
 use crate::projection::Projection;
+use crate::rebuild::is_reserved;
 use crate::sql_projection::{SqlHandlers, SqlProjection};
 
 /// Connections for leases: one renews, one looks around.
@@ -52,7 +55,7 @@ pub struct Runner {
     store: PostgresStore,
     read_models: ConnectOptions,
     options: RunnerOptions,
-    hosts: Vec<Box<dyn Host>>,
+    hosts: Vec<Arc<dyn Host>>,
 }
 
 impl Runner {
@@ -78,14 +81,14 @@ impl Runner {
     /// Hosts a projection. The function makes one for each slot that this runner works on.
     #[must_use]
     pub fn host<P: Projection>(mut self, make: impl Fn() -> P + Send + Sync + 'static) -> Self {
-        self.hosts.push(Box::new(HostOf(make)));
+        self.hosts.push(Arc::new(HostOf(make)));
         self
     }
 
     /// Hosts a projection that is written in SQL alone.
     #[must_use]
     pub fn host_sql(mut self, projection: SqlProjection) -> Self {
-        self.hosts.push(Box::new(HostSql(SqlHandlers::unseen(projection))));
+        self.hosts.push(Arc::new(HostSql(SqlHandlers::unseen(projection))));
         self
     }
 
@@ -137,12 +140,16 @@ impl Runner {
 
         let leases = Leases::of(&self.store, lease_pool.clone());
         for host in &self.hosts {
+            let name = host.consumer().name;
+            if is_reserved(&name) {
+                return Err(RunnerError::ReservedName(name));
+            }
             host.create_tables(&lease_pool).await?;
             leases.register(&host.consumer(), host.partitions(), host.schema()).await?;
         }
         let members = Members::of(&self.store, lease_pool.clone());
         let consumers: Vec<_> = self.hosts.iter().map(|host| host.consumer()).collect();
-        let pools = (batch_pool.clone(), lease_pool);
+        let pools = (batch_pool.clone(), lease_pool.clone());
         let health = RunnerHealth::new(id, consumers.clone(), term, stop.clone(), pools);
         let member = Membership { id, name, address, build, consumers };
         members.enter(&member, term).await?;
@@ -162,10 +169,25 @@ impl Runner {
             health: health.clone(),
         };
         let ear = (self.read_models, schema, Arc::clone(&hints));
+        let (shadows, filled) = watch::channel(Vec::new());
+        let looks = Arc::new(Notify::new());
+        let steward = Steward {
+            hosts: self.hosts.clone(),
+            leases: leases.clone(),
+            members: members.clone(),
+            lease_pool,
+            read_models: limited,
+            looks: Arc::clone(&looks),
+            hints: Arc::clone(&hints),
+            shadows,
+            filling: HashMap::new(),
+        };
         let coordinator = Coordinator {
             id,
             store: self.store,
             hosts: self.hosts,
+            shadows: filled,
+            looks,
             leases,
             members,
             batches: batch_pool,
@@ -177,7 +199,7 @@ impl Runner {
             slots: Slots::default(),
             health,
         };
-        Ok(Work { heart, ear, coordinator })
+        Ok(Work { heart, ear, steward, coordinator })
     }
 }
 
@@ -195,6 +217,7 @@ impl std::fmt::Debug for Runner {
 struct Work {
     heart: Heart,
     ear: (ConnectOptions, annals_eventstore::postgres::SchemaName, Arc<Notify>),
+    steward: Steward,
     coordinator: Coordinator,
 }
 
@@ -208,6 +231,7 @@ impl Work {
         let (options, schema, hints) = self.ear;
         let _heart = AbortOnDropHandle::new(tokio::spawn(self.heart.beat(pause)));
         let _ear = AbortOnDropHandle::new(tokio::spawn(listen(options, schema, hints)));
+        let _steward = AbortOnDropHandle::new(tokio::spawn(self.steward.run()));
         self.coordinator.run(stop).await;
     }
 }

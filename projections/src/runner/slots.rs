@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span};
 
 use super::heart::Renewed;
-use super::host::SlotRun;
+use super::slot_run::SlotRun;
 use crate::telemetry::{self, Held};
 use crate::told::in_full;
 

@@ -89,6 +89,12 @@ impl SqlProjection {
         self.fingerprint
     }
 
+    /// Returns the same projection with its tables in another schema. What is said of its files stays as it is.
+    pub(crate) fn in_schema(mut self, schema: SchemaName) -> Self {
+        self.manifest.schema = schema;
+        self
+    }
+
     pub(super) fn manifest_file(&self) -> &str {
         &self.manifest_file
     }

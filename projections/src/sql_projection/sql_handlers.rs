@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use annals_eventstore::postgres::SchemaName;
 use annals_eventstore::{Batch, EventHandler, HandlerFuture, RecordedEvent};
 use tokio_postgres::{Client, Transaction};
 
@@ -61,6 +62,11 @@ impl SqlHandlers {
     #[must_use]
     pub fn with_statement_timeout(self, statement_timeout: Duration) -> Self {
         Self { statement_timeout, ..self }
+    }
+
+    /// Lets them fill tables in another schema, beside the live ones.
+    pub(crate) fn rebuilding(self, schema: SchemaName) -> Self {
+        Self { projection: self.projection.in_schema(schema), ..self }
     }
 
     /// Returns the projection.

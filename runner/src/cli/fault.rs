@@ -159,8 +159,11 @@ impl From<OperateError> for Failure {
         let exit = match &error {
             OperateError::UnknownProjection(_)
             | OperateError::NothingParked(_)
-            | OperateError::NoSuchEvent(_) => Exit::NotFound,
+            | OperateError::NoSuchEvent(_)
+            | OperateError::NoRebuild(_) => Exit::NotFound,
+            OperateError::RebuildUnderWay(_) => Exit::VersionConflict,
             OperateError::NoReason
+            | OperateError::Replaced { .. }
             | OperateError::Passed(_)
             | OperateError::NoOwnSchema(_)
             | OperateError::SharedSchema { .. } => Exit::Usage,

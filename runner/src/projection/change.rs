@@ -14,10 +14,10 @@ use crate::cli::{Failure, Outcome, say};
 #[derive(Debug, Args)]
 pub struct Changed {
     #[command(flatten)]
-    which: Which,
+    pub(super) which: Which,
     /// Why; kept beside the projections for whoever asks later.
     #[arg(long)]
-    reason: String,
+    pub(super) reason: String,
 }
 
 /// What `projection rewind` is told.

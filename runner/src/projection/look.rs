@@ -4,6 +4,7 @@ use annals_eventstore::postgres::StoreConfig;
 use clap::Args;
 use serde::Serialize;
 
+use super::rebuild::say_under_way;
 use super::rows::{ProjectionRow, RunnerRow, SlotRow};
 use super::{Desk, Which};
 use crate::cli::{Exit, Failure, Format, Outcome, Output, Place};
@@ -56,7 +57,9 @@ pub(super) async fn list(args: &ListArgs, log: StoreConfig) -> Outcome {
 pub(super) async fn slots(args: &LookArgs, log: StoreConfig) -> Outcome {
     let desk = Desk::open(log, &args.which.place).await?;
     let found = desk.operator.slots(&args.which.consumer()).await;
+    let under_way = say_under_way(&desk, &args.which).await;
     desk.close().await;
+    under_way?;
     let rows: Vec<SlotRow> = found?.iter().map(SlotRow::from).collect();
     if rows.is_empty() {
         return Err(unknown(&args.which));

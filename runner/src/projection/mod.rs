@@ -4,6 +4,7 @@
 
 mod change;
 mod look;
+mod rebuild;
 mod rows;
 
 use annals_eventstore::PostgresStore;
@@ -17,6 +18,7 @@ pub use change::{Changed, KeyArgs, ResetArgs, RewindArgs, SkipArgs};
 pub(crate) use rows::{ReportRow, RunnerRow, SlotRow};
 
 pub use look::{ListArgs, LookArgs, ParkedArgs};
+pub use rebuild::{ProgressArgs, RebuildArgs};
 
 /// What can be asked of projections, and done to them.
 #[derive(Debug, Subcommand)]
@@ -37,6 +39,12 @@ pub enum Verb {
     Rewind(RewindArgs),
     /// Empties the tables of a projection's own schema and begins anew.
     Reset(ResetArgs),
+    /// Builds a projection anew beside the live one, which goes on meanwhile, and puts it in its place.
+    Rebuild(RebuildArgs),
+    /// Calls a rebuild off, before it has taken the place of the live one.
+    Cancel(Changed),
+    /// Shows how far the last rebuild of a projection has come.
+    Progress(ProgressArgs),
     /// Skips one event when its slot comes to it, such as the one before which the slot has stopped.
     Skip(SkipArgs),
     /// Applies the parked events of a key, in order.
@@ -97,6 +105,9 @@ pub async fn run(verb: Verb, log: StoreConfig) -> Outcome {
         Verb::Resume(args) => change::resume(args, log).await,
         Verb::Rewind(args) => change::rewind(args, log).await,
         Verb::Reset(args) => change::reset(args, log).await,
+        Verb::Rebuild(args) => rebuild::rebuild(args, log).await,
+        Verb::Cancel(args) => rebuild::cancel(args, log).await,
+        Verb::Progress(args) => rebuild::progress(args, log).await,
         Verb::Skip(args) => change::skip(args, log).await,
         Verb::Retry(args) => change::retry(args, log).await,
         Verb::Discard(args) => change::discard(args, log).await,

@@ -149,6 +149,7 @@ const PROJECTIONS: &[(&str, &[&str])] = &[
     ("poison", &["parking"]),
     ("what a projection is", &["handlers", "hosted", "projection", "tables", "writes"]),
     ("read models in SQL", &["sql_projection"]),
+    ("rebuilds", &["rebuild"]),
     ("those who run it", &["runner", "running", "start"]),
     ("those who look after it", &["operator"]),
 ];

@@ -48,7 +48,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("checkpoints", &["operator: select, update of columns", "projector: delete, insert, select, update"]),
     ("claim_releases", &["operator: select"]),
     ("claims", &[]),
-    ("control", &["operator: insert, select", "projector: select, update"]),
+    ("control", &["operator: insert, select", "projector: delete, select, update"]),
     ("deletions", &["operator: select"]),
     ("events", &["appender: select of columns", "operator: select", "projector: select", "reader: select", "scrubber: delete, select"]),
     ("head", &["appender: select", "operator: select", "projector: select", "reader: select"]),
@@ -59,7 +59,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("migrations", &["appender: select", "operator: select", "projector: select", "reader: select"]),
     ("parked", &["operator: delete, select", "projector: delete, insert, select, update"]),
     ("projection_audit", &["operator: insert, select", "projector: insert"]),
-    ("projections", &["operator: select, update of columns", "projector: insert, select, update"]),
+    ("projections", &["operator: select, update of columns", "projector: delete, insert, select, update"]),
+    ("rebuilds", &["operator: insert, select, update of columns", "projector: insert, select, update"]),
     ("runners", &["operator: select", "projector: delete, insert, select, update"]),
     ("scrubbed", &["appender: select", "operator: select", "projector: select", "reader: select", "scrubber: insert"]),
     ("snapshots", &["operator: select", "projector: select", "reader: select"]),
@@ -73,6 +74,7 @@ const SEQUENCES: &[(&str, &[&str])] = &[
     ("deletions_deletion_id_seq", &[]),
     ("events_position_seq", &["appender: select", "operator: select", "projector: select", "reader: select"]),
     ("projection_audit_audit_id_seq", &[]),
+    ("rebuilds_rebuild_id_seq", &[]),
     ("streams_stream_id_seq", &[]),
 ];
 

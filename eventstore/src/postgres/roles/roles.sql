@@ -142,19 +142,22 @@ grant select on annals.events, annals.streams, annals.snapshots to annals_reader
 
 grant select, insert, update, delete on annals.checkpoints, annals.leases, annals.parked, annals.runners
     to annals_projector;
-grant select, insert, update on annals.projections to annals_projector;
-grant select, update on annals.control to annals_projector;
+-- A rebuild ends with its rows.
+grant select, insert, update, delete on annals.projections to annals_projector;
+grant select, insert, update on annals.rebuilds to annals_projector;
+grant select, update, delete on annals.control to annals_projector;
 grant insert on annals.projection_audit to annals_projector;
 
 grant select on annals.deletions, annals.claim_releases, annals.checkpoints, annals.leases, annals.parked, annals.projections, annals.runners,
-    annals.control, annals.projection_audit
+    annals.control, annals.projection_audit, annals.rebuilds
     to annals_operator;
 -- What operators do to projections: pause, resume, set back, ask the owners of slots.
 grant update (paused) on annals.projections to annals_operator;
 grant update (owner, stopped) on annals.leases to annals_operator;
 grant update (epoch, position, event_id, updated_at) on annals.checkpoints to annals_operator;
 grant delete on annals.parked to annals_operator;
-grant insert on annals.control, annals.projection_audit to annals_operator;
+grant insert on annals.control, annals.projection_audit, annals.rebuilds to annals_operator;
+grant update (state, ended_at) on annals.rebuilds to annals_operator;
 
 -- Functions: what is named nowhere here is for the functions of the log alone.
 do $$

@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("read_model", 3, "runners", "0003_runners.sql"),
     migration!("read_model", 4, "parked", "0004_parked.sql"),
     migration!("read_model", 5, "skip", "0005_skip.sql"),
+    migration!("read_model", 6, "rebuilds", "0006_rebuilds.sql"),
 ];
 
 /// The components, in the order in which they are installed.
@@ -70,7 +71,7 @@ pub(crate) const RELATIONS: &[&str] = &[
 ];
 /// The tables of read models, which may be in a database of their own.
 pub(crate) const READ_MODEL_RELATIONS: &[&str] =
-    &["checkpoints", "control", "leases", "parked", "projection_audit", "projections", "runners"];
+    &["checkpoints", "control", "leases", "parked", "projection_audit", "projections", "rebuilds", "runners"];
 pub(crate) const FUNCTIONS: &[&str] = &[
     "append",
     "append_event",

@@ -1,0 +1,11 @@
+-- Gives parked events of one consumer to another of the same version.
+--
+-- in   $1  text     from whom
+--      $2  integer  version
+--      $3  text     to whom
+-- out  no row
+-- plan update
+update annals.parked
+set consumer = $3
+where consumer = $1
+  and version = $2
