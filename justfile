@@ -33,6 +33,10 @@ commands seconds="300":
 fire seconds="300" rounds="50":
     ANNALS_FIRE_SECONDS={{ seconds }} ANNALS_FIRE_ROUNDS={{ rounds }} cargo test --test it fire:: -- --nocapture --test-threads=1
 
+# A read model of a million events is built anew while appends go on and readers poll
+rebuild events="1000000":
+    ANNALS_REBUILD_EVENTS={{ events }} cargo test --release --test it many_events_are_rebuilt -- --nocapture
+
 # A subscription reads a million events in a process of its own; how much it grows
 memory:
     cargo test --test it a_subscription_reads_a_million -- --ignored --nocapture

@@ -243,8 +243,7 @@ impl<H: EventHandler> Slot<H> {
             } else {
                 passed = None;
                 fail_point!(slot_after_read);
-                self.observe(&gathered).await?;
-                keep_pace(self.pace.clone(), gathered.events.len(), stop).await;
+                self.observe_at_pace(gathered, stop).await?;
             }
         }
     }
@@ -267,9 +266,31 @@ impl<H: EventHandler> Slot<H> {
         }
         gathered.events.retain(|event| event.position <= limit.position);
         gathered.to = limit;
-        self.observe(&gathered).await?;
-        keep_pace(self.pace.clone(), gathered.events.len(), stop).await;
-        Ok(())
+        self.observe_at_pace(gathered, stop).await
+    }
+
+    /// Applies what was gathered, in pieces where there is a pace.
+    async fn observe_at_pace(
+        &mut self,
+        mut gathered: Gathered,
+        stop: &CancellationToken,
+    ) -> Result<(), SlotError> {
+        let Some(pace) = self.pace.clone() else { return self.observe(&gathered).await };
+        let end = gathered.to;
+        loop {
+            let rest = gathered.events.split_off(gathered.events.len().min(pace.piece()));
+            let last = gathered
+                .events
+                .last()
+                .map(|last| Cursor { position: last.position, event_id: Some(last.id) });
+            gathered.to = last.filter(|_| !rest.is_empty()).unwrap_or(end);
+            self.observe(&gathered).await?;
+            let paid = stop.run_until_cancelled(pace.spend(gathered.events.len())).await;
+            if rest.is_empty() || paid.is_none() {
+                return Ok(());
+            }
+            gathered.events = rest;
+        }
     }
 
     /// Waits until the limit has moved on, serving errands meanwhile.
@@ -413,13 +434,6 @@ impl<H: EventHandler> Slot<H> {
         self.come_to(moved.position);
         debug!(events = events.len(), position = %moved.position, ?woken_by, "batch applied");
         Ok(events.len())
-    }
-}
-
-/// Waits until so many events are paid for, if there is a pace.
-async fn keep_pace(pace: Option<Arc<Pace>>, events: usize, stop: &CancellationToken) {
-    if let Some(pace) = pace {
-        stop.run_until_cancelled(pace.spend(events)).await;
     }
 }
 

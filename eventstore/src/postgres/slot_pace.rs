@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// A number of events a second, which slots share. What is spent is waited for afterwards and outside of any
-/// transaction, so a batch may be larger than what a second allows.
+/// transaction; no batch has more than what a second allows.
 #[derive(Debug)]
 pub struct Pace(Mutex<State>);
 
@@ -26,6 +26,17 @@ impl Pace {
     /// Sets how many are allowed from now on. A number that is not above nought allows any.
     pub fn set(&self, events_per_second: Option<f64>) {
         self.locked().events_per_second = events_per_second;
+    }
+
+    /// Returns how many events a batch may have.
+    pub(super) fn piece(&self) -> usize {
+        let rate = self.locked().events_per_second.filter(|rate| *rate > 0.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "above nought, and any more is all"
+        )]
+        rate.map_or(usize::MAX, |rate| (rate as usize).max(1))
     }
 
     /// Waits until so many events are paid for.
@@ -58,6 +69,7 @@ mod tests {
         tokio::join!(pace.spend(50), pace.spend(100));
 
         assert_eq!(begun.elapsed().as_millis(), 1500);
+        assert_eq!(pace.piece(), 100);
         pace.set(None);
         pace.spend(1_000_000).await;
         assert_eq!(begun.elapsed().as_millis(), 1500);

@@ -13,7 +13,8 @@ use super::{nothing_of, root};
 const FEATURE: &str = "failpoints";
 
 fn all() -> impl Iterator<Item = &'static FailPoint> {
-    annals_eventstore::failpoint::ALL.iter().chain(annals_projections::failpoint::ALL).copied()
+    let (log, runners) = (annals_eventstore::failpoint::ALL, annals_projections::failpoint::ALL);
+    log.iter().chain(runners).chain(annals_projections::failpoint::rebuild::ALL).copied()
 }
 
 /// Counts the places of each fail point in the sources below a folder.

@@ -77,7 +77,15 @@ pub(crate) fn totals() -> Consumer {
 }
 
 pub(crate) async fn started(store: &PostgresStore, totals: Totals) -> Result<RunningRunner, TestFailure> {
-    let options = RunnerOptions { lease: LEASE, ..RunnerOptions::default() };
+    started_for(store, totals, LEASE).await
+}
+
+pub(crate) async fn started_for(
+    store: &PostgresStore,
+    totals: Totals,
+    lease: Duration,
+) -> Result<RunningRunner, TestFailure> {
+    let options = RunnerOptions { lease, ..RunnerOptions::default() };
     Ok(Runner::new(store).options(options).host(move || totals.clone()).start().await?)
 }
 

@@ -2,6 +2,8 @@
 
 mod ground;
 mod held_up;
+mod kills;
+mod measured;
 mod meets;
 mod reader;
 mod swaps;

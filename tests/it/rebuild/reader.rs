@@ -24,10 +24,16 @@ pub(crate) struct Read {
 impl Reader {
     /// Begins to read how many events are counted, and for how much.
     pub(crate) fn begin(client: Client) -> Self {
+        let sql =
+            "select coalesce(sum(events), 0)::bigint, coalesce(sum(weight), 0)::bigint from reading.totals";
+        Self::of(client, sql, Duration::from_millis(1))
+    }
+
+    /// Begins to read two numbers by a query, the first of which may not fall, with pauses.
+    pub(crate) fn of(client: Client, sql: &'static str, pause: Duration) -> Self {
         let done = CancellationToken::new();
         let told = done.clone();
         let task = tokio::spawn(async move {
-            let sql = "select coalesce(sum(events), 0)::bigint, coalesce(sum(weight), 0)::bigint from reading.totals";
             let statement = client.prepare(sql).await?;
             let (mut read, mut most) = (Read::default(), 0);
             while !told.is_cancelled() {
@@ -41,7 +47,7 @@ impl Reader {
                     read.weights.push(weight);
                 }
                 read.reads += 1;
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::time::sleep(pause).await;
             }
             Ok(read)
         });
