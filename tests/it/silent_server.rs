@@ -223,7 +223,7 @@ async fn leases_over_a_connection_that_fell_silent_are_tried_again_over_another_
     assert_eq!(step!(leases.list(&consumer)).len(), 1);
     let claimed = step!(leases.take(&consumer, slot, runner, term)).ok_or("it is free")?;
     let held = HeldLease { consumer: consumer.clone(), partition: slot, epoch: claimed.epoch() };
-    assert_eq!(step!(leases.renew(runner, term)), [held.clone()]);
+    assert_eq!(step!(leases.renew(runner, term)), std::slice::from_ref(&held));
     assert!(step!(leases.stop(&held, "for a test")), "what was swallowed was not carried out");
     step!(leases.release(runner, std::slice::from_ref(&held)));
     println!("{silenced} steps over a connection that fell silent");

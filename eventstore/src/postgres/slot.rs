@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, warn};
 
 use super::checkpoint::{CheckpointError, ClaimedCheckpoint};
+use super::loan::Loan;
 use super::observed_batch::BatchObserver;
 use super::slot_error::SlotError;
 use super::slot_limit::SlotLimits;
@@ -64,6 +65,7 @@ pub struct Slot<H> {
     pace: Option<Arc<Pace>>,
     progress: watch::Sender<GlobalPosition>,
     observer: BatchObserver,
+    answer_timeout: Option<Duration>,
 }
 
 /// What ended a run through the log that did not fail.
@@ -123,6 +125,7 @@ impl<H: EventHandler> Slot<H> {
             pace: None,
             progress,
             observer,
+            answer_timeout: store.config().answer_timeout,
         }
     }
 
@@ -362,9 +365,10 @@ impl<H: EventHandler> Slot<H> {
     /// Lets the handler do what it is asked for, under the right to the slot; tells whether there may be more.
     async fn run_errand(&mut self) -> Result<bool, SlotError> {
         fail_point!(errand_before_begin);
-        let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
-        let transaction =
-            client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
+        let mut loan = lend(&self.read_models, self.answer_timeout).await?;
+        let (client, limit) = loan.parts();
+        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        let transaction = limit.in_time(begin.start()).await?;
         let (partition, epoch) = (self.checkpoint.partition(), self.checkpoint.epoch());
         let here = self.checkpoint.checkpoint();
         let errand = Errand { transaction: &transaction, partition, epoch };
@@ -373,7 +377,7 @@ impl<H: EventHandler> Slot<H> {
             Ok(more) => more,
             Err(source) => {
                 drop(transaction);
-                drop(client);
+                drop(loan);
                 fail_point!(errand_after_rollback);
                 self.checkpoint.reload(&self.read_models).await?;
                 return Err(SlotError::Errand { at: here.position, source });
@@ -381,9 +385,9 @@ impl<H: EventHandler> Slot<H> {
         };
         // It moves nowhere, and is refused to whoever was overtaken.
         fail_point!(errand_before_checkpoint);
-        let moved = self.checkpoint.advance(&transaction, here.cursor()).await?;
+        let moved = limit.in_time(self.checkpoint.advance(&transaction, here.cursor())).await?;
         fail_point!(errand_before_commit);
-        transaction.commit().await?;
+        limit.in_time(transaction.commit()).await?;
         fail_point!(errand_after_commit);
         self.checkpoint.moved(moved);
         Ok(more)
@@ -394,9 +398,10 @@ impl<H: EventHandler> Slot<H> {
         let (events, woken_by) = (&gathered.events, gathered.first.woken_by());
 
         fail_point!(slot_before_begin);
-        let mut client = self.read_models.get().await.map_err(CheckpointError::from)?;
-        let transaction =
-            client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
+        let mut loan = lend(&self.read_models, self.answer_timeout).await?;
+        let (client, limit) = loan.parts();
+        let begin = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        let transaction = limit.in_time(begin.start()).await?;
         if let (Some(first), Some(end)) = (events.first(), events.last()) {
             let batch = Batch {
                 events,
@@ -410,7 +415,7 @@ impl<H: EventHandler> Slot<H> {
             fail_point!(slot_before_handler);
             if let Err(source) = self.handler.handle(batch).await {
                 drop(transaction);
-                drop(client);
+                drop(loan);
                 fail_point!(slot_after_rollback);
                 // An owner that was overtaken trips over its successor's rows: then that is the reason.
                 let before = self.checkpoint.checkpoint().position;
@@ -424,10 +429,10 @@ impl<H: EventHandler> Slot<H> {
         }
         fail_point!(slot_before_checkpoint);
         // The last statement: had the handler left the transaction aborted, this fails, and nothing commits.
-        let moved = self.checkpoint.advance(&transaction, gathered.to).await?;
+        let moved = limit.in_time(self.checkpoint.advance(&transaction, gathered.to)).await?;
         fail_point!(slot_before_commit);
         let stopwatch = Stopwatch::start();
-        transaction.commit().await?;
+        limit.in_time(transaction.commit()).await?;
         fail_point!(slot_after_commit);
         self.observer.committed(stopwatch);
         self.checkpoint.moved(moved);
@@ -435,6 +440,13 @@ impl<H: EventHandler> Slot<H> {
         debug!(events = events.len(), position = %moved.position, ?woken_by, "batch applied");
         Ok(events.len())
     }
+}
+
+/// Waits for a connection. What the loop itself sends over it is answered in time or the connection is lost; a handler
+/// takes the time it needs.
+async fn lend(read_models: &Pool, answer_timeout: Option<Duration>) -> Result<Loan, SlotError> {
+    let client = read_models.get().await.map_err(CheckpointError::from)?;
+    Ok(Loan::new(client, answer_timeout))
 }
 
 /// Growing pauses, begun anew after every step forward.
