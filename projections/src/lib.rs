@@ -26,7 +26,7 @@ mod writes;
 pub use handlers::{Handlers, UnknownEventType};
 pub use operator::{
     Lag, OperateError, Operator, ParkedEvent, Progress, ProgressError, ProjectionReport, ProjectionStatus,
-    RebuildOptions, RebuildProgress,
+    RebuildOptions, RebuildProgress, Standing,
 };
 pub use parking::{PoisonEvent, PoisonPolicy, Poisoned, StoodStill, TooManyParked};
 pub use projection::Projection;

@@ -7,7 +7,9 @@ use tracing::{Instrument, info_span};
 
 use crate::hosted::{Hosted, selector};
 use crate::projection::Projection;
+use crate::rebuild::{Tables, is_reserved, tables_in};
 use crate::running::RunningProjection;
+use crate::statements::Statements;
 use crate::tables::{TablesError, create_tables};
 
 /// Why a projection was not started.
@@ -25,6 +27,20 @@ pub enum StartError {
         projection: &'static str,
         /// Its slots.
         partitions: u16,
+    },
+    /// Its name is one that rebuilds have. Give it another.
+    #[error("projection {0:?} has a name that is kept for rebuilds: give it one without `~rebuild-`")]
+    ReservedName(&'static str),
+    /// Its schema has the tables of another version. Nothing was changed: host it in a runner, which builds a newer version
+    /// beside the older one; reset it, or give it another schema.
+    #[error(
+        "the tables in the schema of projection {projection} are those of version {of}; a runner builds a newer version beside it"
+    )]
+    OtherVersion {
+        /// The projection.
+        projection: &'static str,
+        /// The version whose tables they are.
+        of: i32,
     },
     /// Its checkpoint could not be claimed.
     #[error(transparent)]
@@ -50,6 +66,15 @@ pub async fn start<P: Projection>(
     let named = |source| TablesError::Schema { projection: P::NAME, source };
     let handler = Hosted::new(projection).map_err(named)?;
     let consumer = Consumer { name: P::NAME.to_owned(), version: P::VERSION };
+    if is_reserved(P::NAME) {
+        return Err(StartError::ReservedName(P::NAME));
+    }
+    let statements = Statements::new(&store.config().schema);
+    if let Tables::Older(of) | Tables::Newer(of) =
+        tables_in(&read_models, &statements, &consumer, P::SCHEMA).await?
+    {
+        return Err(StartError::OtherVersion { projection: P::NAME, of });
+    }
     let registered = Leases::of(store, read_models.clone()).register(&consumer, 1, P::SCHEMA).await?;
     if registered.len() != 1 {
         let partitions = u16::try_from(registered.len()).unwrap_or(u16::MAX);

@@ -30,6 +30,7 @@ sql_statements!(
     move_requests,
     next_request,
     note_audit,
+    only_new_parked,
     open_rebuilds,
     open_requests,
     open_skips,
@@ -44,6 +45,7 @@ sql_statements!(
     rebuild_fails,
     rebuild_swapped,
     rebuild_waits,
+    register_building,
     remove_dead_runners,
     request_becomes_retry,
     request_done,
@@ -61,5 +63,6 @@ sql_statements!(
     touched,
     unpark_behind,
     unpark_event,
+    versions_of_schema,
     wake_runners,
 );

@@ -110,11 +110,6 @@ async fn files_that_were_edited_or_are_wrong_are_not_run() -> TestResult {
         ),
         (
             "projection.toml",
-            &*TOML.replace("version = 1", "version = 2"),
-            "filled by sums version 1: every version",
-        ),
-        (
-            "projection.toml",
             &*TOML.replace("\"sums\"", "\"sams\"\nschema = \"sums\""),
             "filled by sums version 1: every",
         ),

@@ -45,8 +45,10 @@ pub struct SlotStatus {
     pub remaining: Duration,
     /// Why it stopped, if it did: nobody takes it before it is resumed.
     pub stopped: Option<String>,
-    /// Tells whether the whole projection is paused.
+    /// Tells whether the whole projection is paused, or its tables are another version's.
     pub paused: bool,
+    /// Tells whether a newer version has taken its tables over: it is not needed any more.
+    pub is_replaced: bool,
     /// How far it has come.
     pub position: GlobalPosition,
 }
@@ -331,6 +333,7 @@ fn status(row: &Row) -> Result<SlotStatus, tokio_postgres::Error> {
         remaining: (lease.until - now).to_std().unwrap_or_default(),
         stopped: row.try_get("stopped")?,
         paused: row.try_get("paused")?,
+        is_replaced: row.try_get("is_replaced")?,
         position: GlobalPosition::recorded(row.try_get("position")?),
     })
 }

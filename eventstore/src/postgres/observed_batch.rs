@@ -31,7 +31,12 @@ pub(super) struct BatchObservation {
 
 impl BatchObserver {
     pub(super) fn of(consumer: &Consumer, partition: Partition) -> Self {
-        Self { consumer: OfConsumer(Arc::from(consumer.name.as_str())), partition }
+        Self::named(&consumer.name, partition)
+    }
+
+    /// Observes them under another name.
+    pub(super) fn named(consumer: &str, partition: Partition) -> Self {
+        Self { consumer: OfConsumer(Arc::from(consumer)), partition }
     }
 
     /// Begins a batch.

@@ -166,6 +166,12 @@ impl<H: EventHandler> Slot<H> {
         Self { pace: Some(pace), ..self }
     }
 
+    /// Names the consumer otherwise in what is told of its batches: where there would be a new name again and again.
+    #[must_use]
+    pub fn observed_as(self, consumer: &str) -> Self {
+        Self { observer: BatchObserver::named(consumer, self.checkpoint.partition()), ..self }
+    }
+
     /// Returns how far the slot has come, for whoever waits for a position.
     pub fn progress(&self) -> watch::Receiver<GlobalPosition> {
         self.progress.subscribe()

@@ -2,6 +2,7 @@
 
 pub mod rebuild;
 
+#[allow(unused_imports, unreachable_pub, reason = "there are none without the feature")]
 pub use rebuild::*;
 
 annals_eventstore::fail_points!(

@@ -16,5 +16,5 @@ pub use parked::ParkedEvent;
 pub use rebuild::RebuildOptions;
 pub use rebuild_progress::RebuildProgress;
 pub use report::{Lag, ProjectionReport};
-pub use status::ProjectionStatus;
+pub use status::{ProjectionStatus, Standing};
 pub use wait::{Progress, ProgressError};

@@ -4,6 +4,29 @@ use annals_eventstore::GlobalPosition;
 use annals_eventstore::postgres::Consumer;
 use tokio_postgres::{Error, Row};
 
+/// Whose tables a version of a projection fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It fills its own.
+    Live,
+    /// An older version fills them still, until this one is built beside it.
+    Building,
+    /// A newer version fills them by now; nobody works on this one any more.
+    Replaced,
+}
+
+impl Standing {
+    /// Returns the word that the row has.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Building => "building",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
 /// A projection version at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectionStatus {
@@ -17,6 +40,8 @@ pub struct ProjectionStatus {
     pub stopped: usize,
     /// Whether somebody paused it.
     pub paused: bool,
+    /// Whose tables it fills.
+    pub standing: Standing,
     /// How far all of its slots have come.
     pub position: GlobalPosition,
     /// How many keys are blocked by an event that cannot be applied.
@@ -35,6 +60,11 @@ pub(super) fn status(row: &Row) -> Result<ProjectionStatus, Error> {
         leased: count("leased")?,
         stopped: count("stopped")?,
         paused: row.try_get("paused")?,
+        standing: match row.try_get("standing")? {
+            "building" => Standing::Building,
+            "replaced" => Standing::Replaced,
+            _ => Standing::Live,
+        },
         position: GlobalPosition::try_from(row.try_get::<_, i64>("position")?).unwrap_or_default(),
         parked_keys: count("parked_keys")?,
         parked_events: count("parked_events")?,

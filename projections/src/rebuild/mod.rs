@@ -30,12 +30,14 @@ mod schema;
 mod set_up;
 mod swap;
 mod verify;
+mod version;
 
 pub(crate) use guard::{ShadowGuard, TouchesLive};
-pub(crate) use names::{filler, fillers_of, is_reserved};
+pub(crate) use names::{filler, fillers_of, is_reserved, metric_name};
 pub(crate) use refusal::StepError;
 pub(crate) use remove::{drop_replaced, remove};
 pub(crate) use row::Rebuild;
 pub use row::RebuildState;
 pub(crate) use set_up::{MakesTables, set_up};
 pub(crate) use swap::{cursors, is_near, swap};
+pub(crate) use version::{Tables, build_beside, tables_in};

@@ -24,6 +24,11 @@ pub(crate) fn filler(projection: &Consumer, rebuild: i64) -> Consumer {
     Consumer { name: format!("{}{rebuild}", fillers_of(&projection.name)), version: projection.version }
 }
 
+/// Returns what rebuilds of a projection are called in metrics: all of them the same.
+pub(crate) fn metric_name(projection: &Consumer) -> String {
+    fillers_of(&projection.name).trim_end_matches('-').to_owned()
+}
+
 /// Returns the schema that is filled.
 pub(super) fn shadow_schema(schema: &SchemaName, rebuild: i64) -> SchemaName {
     beside(schema, "new", rebuild)
@@ -54,6 +59,7 @@ mod tests {
         let projection = Consumer { name: "balances".to_owned(), version: 2 };
         let filler = filler(&projection, 7);
         assert_eq!((filler.name.as_str(), filler.version), ("balances~rebuild-7", 2));
+        assert_eq!(metric_name(&projection), "balances~rebuild");
         assert!(is_reserved(&filler.name) && !is_reserved("balances"));
     }
 }

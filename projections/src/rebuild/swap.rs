@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! near -> frozen (no batch of the live projection commits) -> every new slot has come to where its live one stands
-//!      -> nothing outside stands on the old tables, the verification is content -> renamed, taken over, committed
+//!      -> nothing outside stands on the old tables, no key is missing, the verification is content -> renamed, taken over, committed
 //! ```
 //!
 //! Readers are not held up: a rename of a schema takes no lock on its tables. Batches of the projection are, from the
@@ -16,6 +16,7 @@ use annals_eventstore::{Cursor, EventId, GlobalPosition, Partition, fail_point};
 use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Transaction};
 use uuid::Uuid;
 
@@ -100,11 +101,13 @@ async fn attempt(client: &mut Client, statements: &Statements, rebuild: &Rebuild
         return Ok(false);
     }
     refuse_dependants(&transaction, statements, rebuild).await?;
+    refuse_parked(&transaction, statements, rebuild).await?;
     fail_point!(swap_before_freeze);
     let Some(frozen_at) = freeze(&transaction, statements, rebuild).await? else { return Ok(false) };
     fail_point!(swap_after_freeze);
     // Once more: nobody has waited for the first look.
     refuse_dependants(&transaction, statements, rebuild).await?;
+    refuse_parked(&transaction, statements, rebuild).await?;
     let (live, shadow) = (&rebuild.schema, rebuild.shadow());
     if let Some(query) = &rebuild.verification {
         verify(&mut transaction, &shadow, query).await?;
@@ -137,6 +140,27 @@ async fn refuse_dependants(
     Err(StepError::Waits(format!(
         "what stands on the old tables and would be left behind: {}",
         found.join(", ")
+    )))
+}
+
+/// Refuses new tables that show less of a key than the live ones do.
+async fn refuse_parked(
+    transaction: &Transaction<'_>,
+    statements: &Statements,
+    rebuild: &Rebuild,
+) -> Result<(), StepError> {
+    let (live, filler) = (&rebuild.live, rebuild.filler());
+    let only_new = &statements.only_new_parked;
+    let names: [&(dyn ToSql + Sync); 4] = [&filler.name, &filler.version, &live.name, &live.version];
+    let rows = only_new.query(transaction, &names).await?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let (keys, key): (i64, &str) = (row.try_get("keys")?, row.try_get("key")?);
+    let (position, reason): (i64, Option<&str>) = (row.try_get("position")?, row.try_get("reason")?);
+    Err(StepError::Waits(format!(
+        "events of {keys} keys cannot be applied that the live tables show, such as that of {key} at position {position} ({}): \
+         retry or discard them in {}",
+        reason.unwrap_or_default(),
+        filler.name
     )))
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Coordinator {
     pub(super) leaving: CancellationToken,
     pub(super) slots: Slots,
     pub(super) health: RunnerHealth,
+    /// What is hosted and not needed any more.
+    pub(super) replaced: Vec<Consumer>,
 }
 
 impl Coordinator {
@@ -100,6 +102,7 @@ impl Coordinator {
             let slots = self.leases.list(&consumer).await?;
             let alive: Vec<_> =
                 self.members.alive(&host.member()).await?.iter().map(|runner| runner.id).collect();
+            self.tell_replaced(&consumer, &slots);
             self.slots.drop_taken(&consumer, self.id, &slots, asked_at);
             self.release_idle(&consumer, &slots).await?;
             let asked = self.members.asked(&consumer).await?;
@@ -119,6 +122,18 @@ impl Coordinator {
             }
         }
         Ok(pause)
+    }
+
+    /// Says once of a projection that it is not needed any more.
+    fn tell_replaced(&mut self, consumer: &Consumer, slots: &[SlotStatus]) {
+        if slots.iter().any(|slot| slot.is_replaced) && !self.replaced.contains(consumer) {
+            error!(
+                projection = %consumer.name,
+                version = consumer.version,
+                "a newer version has taken the tables over; this one is not worked on any more"
+            );
+            self.replaced.push(consumer.clone());
+        }
     }
 
     /// The projections that are hosted, and the rebuilds of them.

@@ -1,6 +1,6 @@
 //! Why a runner did not begin to work.
 
-use annals_eventstore::postgres::{CheckpointError, ConnectError, MigrateError};
+use annals_eventstore::postgres::{CheckpointError, ConnectError, Consumer, MigrateError};
 
 use crate::sql_projection::PrepareError;
 use crate::tables::TablesError;
@@ -16,6 +16,15 @@ pub enum RunnerError {
     /// The name of a projection is one that rebuilds have. Give it another.
     #[error("projection {0:?} has a name that is kept for rebuilds: give it one without `~rebuild-`")]
     ReservedName(String),
+    /// A newer version of a projection has taken its tables over: this program is too old. Deploy the newer one, or raise the
+    /// version to go back to what it did before.
+    #[error("version {by} of projection {} has taken its tables over, and this is version {}", .projection.name, .projection.version)]
+    Replaced {
+        /// The projection.
+        projection: Consumer,
+        /// The version that has its tables.
+        by: i32,
+    },
     /// The database of the read models cannot be reached.
     #[error("database of the read models cannot be reached")]
     Connect(#[from] ConnectError),

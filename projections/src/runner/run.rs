@@ -24,7 +24,7 @@ use super::running::RunningRunner;
 use super::slots::Slots;
 use super::steward::Steward;
 use crate::projection::Projection;
-use crate::rebuild::is_reserved;
+use crate::rebuild::{Tables, build_beside, is_reserved, tables_in};
 use crate::sql_projection::{SqlHandlers, SqlProjection};
 
 /// Connections for leases: one renews, one looks around.
@@ -139,15 +139,26 @@ impl Runner {
         let batch_pool = pool(&limited, PoolOptions { max_size: batches.max(1), ..PoolOptions::default() });
 
         let leases = Leases::of(&self.store, lease_pool.clone());
+        let members = Members::of(&self.store, lease_pool.clone());
+        let mut unasked = Vec::new();
         for host in &self.hosts {
             let name = host.consumer().name;
             if is_reserved(&name) {
                 return Err(RunnerError::ReservedName(name));
             }
-            host.create_tables(&lease_pool).await?;
-            leases.register(&host.consumer(), host.partitions(), host.schema()).await?;
+            let consumer = host.consumer();
+            match tables_in(&lease_pool, &members.statements(), &consumer, host.schema()).await? {
+                Tables::Own => host.create_tables(&lease_pool).await?,
+                Tables::Older(older) => {
+                    info!(projection = consumer.name, older, "a new version is built beside the older one");
+                    if !build_beside(&lease_pool, &members.statements(), &consumer, older).await? {
+                        unasked.push((consumer.clone(), older));
+                    }
+                }
+                Tables::Newer(by) => return Err(RunnerError::Replaced { projection: consumer, by }),
+            }
+            leases.register(&consumer, host.partitions(), host.schema()).await?;
         }
-        let members = Members::of(&self.store, lease_pool.clone());
         let consumers: Vec<_> = self.hosts.iter().map(|host| host.consumer()).collect();
         let pools = (batch_pool.clone(), lease_pool.clone());
         let health = RunnerHealth::new(id, consumers.clone(), term, stop.clone(), pools);
@@ -181,6 +192,7 @@ impl Runner {
             hints: Arc::clone(&hints),
             shadows,
             filling: HashMap::new(),
+            unasked,
         };
         let coordinator = Coordinator {
             id,
@@ -198,6 +210,7 @@ impl Runner {
             leaving,
             slots: Slots::default(),
             health,
+            replaced: Vec::new(),
         };
         Ok(Work { heart, ear, steward, coordinator })
     }

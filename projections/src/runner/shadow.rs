@@ -14,7 +14,7 @@ use super::error::RunnerError;
 use super::host::{Dealt, Host};
 use super::shadow_slots::ShadowSlots;
 use super::slot_run::SlotRun;
-use crate::rebuild::{MakesTables, Rebuild, StepError};
+use crate::rebuild::{MakesTables, Rebuild, StepError, metric_name};
 use crate::statements::Statements;
 
 /// A rebuild as a host of slots.
@@ -33,6 +33,7 @@ impl Shadow {
     ) -> Self {
         let slots = Arc::new(ShadowSlots {
             rebuild: rebuild.id,
+            metric_name: metric_name(&rebuild.projection),
             schema: rebuild.shadow(),
             live: rebuild.schema.clone(),
             limits: watch::Sender::default(),

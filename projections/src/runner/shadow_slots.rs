@@ -17,6 +17,7 @@ use crate::told::in_full;
 /// What the slots of a rebuild have in common.
 pub(super) struct ShadowSlots {
     pub(super) rebuild: i64,
+    pub(super) metric_name: String,
     /// Where they fill tables.
     pub(super) schema: SchemaName,
     pub(super) live: SchemaName,
@@ -34,7 +35,10 @@ impl ShadowSlots {
 
     /// Runs a slot no further than the live one, and ends the rebuild where its handler touches the live tables.
     pub(super) fn run<H: EventHandler + 'static>(self: Arc<Self>, slot: Slot<H>) -> SlotRun {
-        let slot = slot.limited_by(SlotLimits::of_sender(&self.limits)).at_pace(Arc::clone(&self.pace));
+        let slot = slot
+            .limited_by(SlotLimits::of_sender(&self.limits))
+            .at_pace(Arc::clone(&self.pace))
+            .observed_as(&self.metric_name);
         Box::new(move |stop| {
             Box::pin(async move {
                 let ended = slot.run(stop).await;

@@ -69,6 +69,7 @@ mod tests {
             remaining: Duration::ZERO,
             stopped: None,
             paused: false,
+            is_replaced: false,
             position: GlobalPosition::START,
         }
     }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_eventstore::postgres::{CheckpointError, ConnectOptions, Leases, SlotStatus, connect};
+use annals_eventstore::postgres::{CheckpointError, ConnectOptions, Consumer, Leases, SlotStatus, connect};
 use deadpool_postgres::Pool;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -19,13 +19,16 @@ use super::host::Host;
 use super::members::Members;
 use super::shadow::Shadow;
 use crate::rebuild::{
-    Rebuild, RebuildState, StepError, cursors, drop_replaced, is_near, remove, set_up, swap,
+    Rebuild, RebuildState, StepError, build_beside, cursors, drop_replaced, is_near, remove, set_up, swap,
 };
 use crate::statements::Statements;
 use crate::told::in_full;
 
 /// How often it is looked while a rebuild is under way.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How often, while new tables are nearly as far as the live ones: batches of these may wait for them.
+const LOOK_CLOSELY: Duration = Duration::from_millis(10);
 
 /// How soon a step is tried again that was not done.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -51,6 +54,8 @@ pub(super) struct Steward {
     pub(super) hints: Arc<Notify>,
     pub(super) shadows: watch::Sender<Shadows>,
     pub(super) filling: HashMap<i64, Filling>,
+    /// Versions that are to be built beside older ones, when another rebuild of theirs is over.
+    pub(super) unasked: Vec<(Consumer, i32)>,
 }
 
 /// A rebuild that is filled here.
@@ -106,9 +111,11 @@ impl Steward {
                 self.begin_step(rebuild, &mut steps);
             }
             let is_idle = open.is_empty() && self.filling.is_empty() && steps.under_way.is_empty();
+            let is_near = self.filling.values().any(|filling| filling.is_near);
+            let pause = if is_near { LOOK_CLOSELY } else { LOOK };
             tokio::select! {
                 () = self.looks.notified() => {}
-                () = sleep(LOOK), if !is_idle => {}
+                () = sleep(pause), if !is_idle => {}
                 Some(Ok((id, ended))) = steps.tasks.join_next() => self.ended(id, ended, &mut steps).await,
             }
         }
@@ -129,10 +136,29 @@ impl Steward {
         drop(client);
         let open: Vec<Option<Rebuild>> = rows.iter().map(Rebuild::of).collect::<Result<_, _>>()?;
         let mut open: Vec<Rebuild> = open.into_iter().flatten().collect();
-        open.retain(|rebuild| self.host_of(rebuild).is_some());
+        self.ask_again(&open).await?;
+        // The last steps need nobody who knows the tables: any version of the projection may do them.
+        open.retain(|rebuild| match rebuild.state {
+            RebuildState::Asked | RebuildState::Filling => self.host_of(rebuild).is_some(),
+            _ => self.hosts.iter().any(|host| host.consumer().name == rebuild.projection.name),
+        });
         self.publish(&open);
         self.follow_live().await?;
         Ok(open)
+    }
+
+    /// Asks for what could not be asked for while another rebuild was under way.
+    async fn ask_again(&mut self, open: &[Rebuild]) -> Result<(), CheckpointError> {
+        let is_free = |name: &str| open.iter().all(|rebuild| rebuild.projection.name != name);
+        let Some(nth) = self.unasked.iter().position(|(projection, _)| is_free(&projection.name)) else {
+            return Ok(());
+        };
+        let (projection, older) = &self.unasked[nth];
+        if build_beside(&self.lease_pool, &self.statements(), projection, *older).await? {
+            self.unasked.remove(nth);
+        }
+        self.looks.notify_one();
+        Ok(())
     }
 
     /// Tells the coordinator what is filled, where that has changed.
@@ -189,9 +215,8 @@ impl Steward {
         {
             return;
         }
-        let Some(host) = self.host_of(rebuild) else { return };
         let step = Step {
-            host: Arc::clone(host),
+            host: self.host_of(rebuild).cloned(),
             leases: self.leases.clone(),
             read_models: self.read_models.clone(),
             statements: self.statements(),
@@ -237,7 +262,8 @@ impl Steward {
 
 /// One step of a rebuild, through a connection of its own: it may take a while, and batches go on beside it.
 struct Step {
-    host: Arc<dyn Host>,
+    /// Whoever knows its tables.
+    host: Option<Arc<dyn Host>>,
     leases: Leases,
     read_models: ConnectOptions,
     statements: Arc<Statements>,
@@ -251,11 +277,12 @@ impl Step {
         let (client, statements, rebuild) = (&mut client, &*self.statements, &self.rebuild);
         match rebuild.state {
             RebuildState::Asked => {
+                let Some(host) = &self.host else { return Ok(false) };
                 // Before the tables: who fills them is nobody's before they are there.
                 let (filler, shadow) = (rebuild.filler(), rebuild.shadow());
                 let registered = self.leases.register(&filler, rebuild.partitions, Some(shadow.as_str()));
                 registered.await.map_err(StepError::of_tables)?;
-                set_up(client, statements, rebuild, &*self.host).await
+                set_up(client, statements, rebuild, &**host).await
             }
             RebuildState::Filling => swap(client, statements, rebuild).await,
             RebuildState::Swapped => drop_replaced(client, statements, rebuild).await,

@@ -2,7 +2,7 @@
 --
 -- out  one row a projection version
 -- plan index scan on projections_pkey
-select p.consumer, p.version, p.partitions, p.paused,
+select p.consumer, p.version, p.partitions, p.paused, p.standing,
        (select count(*)
         from annals.leases as l
         where l.consumer = p.consumer

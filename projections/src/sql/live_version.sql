@@ -3,7 +3,7 @@
 -- in   $1  text  consumer
 --      $2  text  schema
 -- out  one row, or none
--- plan index scan on projections_pkey
+-- plan projections_pkey
 select version
 from annals.projections
 where consumer = $1

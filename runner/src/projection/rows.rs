@@ -14,6 +14,7 @@ pub(crate) struct ProjectionRow {
     leased: usize,
     stopped: usize,
     paused: bool,
+    standing: &'static str,
     parked_keys: usize,
     parked_events: usize,
 }
@@ -62,6 +63,7 @@ impl From<&ProjectionStatus> for ProjectionRow {
             leased: status.leased,
             stopped: status.stopped,
             paused: status.paused,
+            standing: status.standing.as_str(),
             parked_keys: status.parked_keys,
             parked_events: status.parked_events,
         }
@@ -123,6 +125,7 @@ impl ProjectionRow {
     /// Tells in a word how it is.
     pub(crate) fn state(&self) -> String {
         match (self.paused, self.stopped) {
+            _ if self.standing != "live" => self.standing.to_owned(),
             (true, _) => "paused".to_owned(),
             (false, 0) => "runs".to_owned(),
             (false, stopped) => format!("{stopped} stopped"),

@@ -1,7 +1,8 @@
 //! A projection that can be built anew, and what tests look at.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
@@ -35,6 +36,8 @@ pub(crate) struct Totals {
     pub(crate) poison: Option<u64>,
     /// Holds up batches that do not rebuild, when they have written.
     pub(crate) gate: Option<Arc<Semaphore>>,
+    /// The events whose effects beyond the tables are done; those of a batch that is rolled back come again.
+    pub(crate) effects: Option<Arc<Mutex<HashSet<i64>>>>,
     /// How many events were applied by a rebuild, and how many by the live one.
     pub(crate) rebuilt: Arc<AtomicU64>,
     pub(crate) applied: Arc<AtomicU64>,
@@ -63,6 +66,9 @@ impl Projection for Totals {
         batch.transaction.execute(self.sql.unwrap_or(COUNT), &[&streams, &self.weight]).await?;
         let note = "insert into noted (position) select unnest($1::bigint[])";
         batch.transaction.execute(note, &[&positions]).await?;
+        if let Some(effects) = self.effects.as_ref().filter(|_| !batch.is_rebuild) {
+            effects.lock().expect("nobody panics").extend(positions);
+        }
         let counter = if batch.is_rebuild { &self.rebuilt } else { &self.applied };
         counter.fetch_add(batch.events.len() as u64, Ordering::Relaxed);
         if let Some(gate) = self.gate.as_ref().filter(|_| !batch.is_rebuild) {

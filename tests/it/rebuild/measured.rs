@@ -2,7 +2,9 @@
 //!
 //! 50 000 events in the suite; `just rebuild` takes a million.
 
+use std::collections::HashSet;
 use std::env;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
@@ -94,8 +96,12 @@ async fn is_a_fold(ground: &Ground, weight: i64) -> Result<i64, TestFailure> {
     Ok(row.get(1))
 }
 
-async fn hosted(ground: &Ground, weight: i64) -> Result<[RunningRunner; 2], TestFailure> {
-    let totals = Totals { weight, ..Totals::default() };
+async fn hosted(
+    ground: &Ground,
+    weight: i64,
+    effects: &Arc<Mutex<HashSet<i64>>>,
+) -> Result<[RunningRunner; 2], TestFailure> {
+    let totals = Totals { weight, effects: Some(Arc::clone(effects)), ..Totals::default() };
     Ok([started(&ground.store, totals.clone()).await?, started(&ground.store, totals).await?])
 }
 
@@ -104,14 +110,14 @@ async fn many_events_are_rebuilt_while_appends_go_on_and_readers_poll_by_prepare
     let events: usize = env::var(EVENTS).ok().map_or(Ok(50_000), |events| events.parse())?;
     let limit = Duration::from_secs(120) + Duration::from_millis(events as u64);
     let ground = Ground::fresh().await?;
-    let end = fill(&ground.store, events).await?;
+    let (end, effects) = (fill(&ground.store, events).await?, Arc::default());
     ground.client.batch_execute("analyze annals.events; analyze annals.streams").await?;
-    let runners = hosted(&ground, 1).await?;
+    let runners = hosted(&ground, 1, &effects).await?;
     let plain = caught_up(&ground, end, limit).await?;
     for runner in runners {
         runner.stop().await;
     }
-    let runners = hosted(&ground, 2).await?;
+    let runners = hosted(&ground, 2, &effects).await?;
     let mut readers = Vec::new();
     for n in 0..READERS {
         let (client, counts) =
@@ -166,5 +172,11 @@ async fn many_events_are_rebuilt_while_appends_go_on_and_readers_poll_by_prepare
     assert_eq!(progress.state, RebuildState::Done, "{progress:?}");
     assert!(appended > 0 && reads > 0 && all > i64::try_from(events)?);
     assert_eq!(fewer, [], "a reader saw less than before");
+    let done = effects.lock().expect("nobody panics").len();
+    assert_eq!(
+        i64::try_from(done)?,
+        all,
+        "what each event does beyond the tables is done, also around the swap"
+    );
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use annals_devdb::{TestDatabase, TestResult};
 use annals_eventstore::postgres::{
-    ConnectOptions, PoolOptions, SchemaName, connect, migrate_read_models, pool,
+    ConnectOptions, Consumer, PoolOptions, SchemaName, connect, migrate_read_models, pool,
 };
 use annals_eventstore::{Append, EventStore, ExpectedVersion, NewEvent};
 use annals_projections::{Operator, Progress, RebuildOptions, RebuildState, Runner, RunnerOptions};
@@ -38,6 +38,32 @@ async fn what_a_rebuild_cannot_apply_is_parked_with_it_and_what_the_live_one_had
     }
     assert_eq!(ground.counted().await?, Counted::all(3, 1));
     mended.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_tables_that_show_less_of_a_key_than_the_live_ones_wait_until_somebody_has_seen_to_it()
+-> TestResult {
+    let ground = Ground::fresh().await?;
+    let old = started(&ground.store, Totals { weight: 1, ..Totals::default() }).await?;
+    ground.reached(ground.append(2).await?).await?;
+    let poison = Append::to("account-3".parse()?, [NewEvent::new("counted", &7)?]);
+    let end = ground.store.append(poison.expecting(ExpectedVersion::Any)).await?.to_position;
+    ground.reached(end).await?;
+    old.stop().await;
+    let new = started(&ground.store, Totals { weight: 1, poison: Some(7), ..Totals::default() }).await?;
+
+    let id = ground.ask().await?;
+    let waiting = ground.until(|progress| progress.waits_for.is_some()).await?;
+    let filler = Consumer { name: format!("totals~rebuild-{id}"), version: 1 };
+    let why = waiting.waits_for.unwrap_or_default();
+    assert!(why.contains("account-3") && why.contains(&filler.name) && why.contains("poison"), "{why}");
+    assert_eq!(ground.operator.parked(&filler, 10).await?.len(), 1);
+    ground.operator.discard(&filler, "account-3", "it counts no more", SOON).await?;
+    ground.over(RebuildState::Done).await?;
+
+    assert_eq!(ground.counted().await?, Counted::all(2, 1));
+    new.stop().await;
     Ok(())
 }
 

@@ -7,3 +7,4 @@ mod measured;
 mod meets;
 mod reader;
 mod swaps;
+mod versions;

@@ -5,6 +5,7 @@
 -- out  one row a slot, by rising number; `is_free` by the clock of the database
 -- plan sort (the slots of one projection)
 select l.partition, l.owner, l.epoch, l.lease_until, l.stopped, p.paused or p.standing <> 'live' as paused,
+       p.standing = 'replaced' as is_replaced,
        l.owner is null or l.lease_until <= clock_timestamp() as is_free,
        clock_timestamp() as now, coalesce(c.position, 0) as position
 from annals.leases as l
