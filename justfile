@@ -70,6 +70,10 @@ bench *arguments:
 replay-memory:
     cargo bench --bench log -- replay-memory
 
+# The runner of projections in SQL, such as `just projection-runner run --projections examples/bank/projections`
+projection-runner *arguments:
+    cargo run --quiet -p annals-runner -- {{ arguments }}
+
 # The operator command line, such as `just annals stream ls`
 annals *arguments:
     cargo run --quiet -p annals-admin -- {{ arguments }}

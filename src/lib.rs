@@ -15,6 +15,7 @@
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/aggregates.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/evolving-events.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/projections.md"))]
+#![cfg_attr(doctest, doc = include_str!("../docs/guide/running.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/command-service.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/sql-projections.md"))]
 #![cfg_attr(doctest, doc = include_str!("../docs/guide/encryption.md"))]

@@ -79,7 +79,8 @@ pub(crate) async fn run(
         () = signals.next() => return Ok(()),
     };
     pages.show(store.clone(), args.place.operator(&store)?, runner.health());
-    tell(&args, &runner, pages.url())?;
+    // Whoever started it may have stopped listening, which is no reason to stop working.
+    let _ = tell(&args, &runner, pages.url());
     let ended = until_told(runner, &mut signals).await;
     store.close().await;
     ended

@@ -45,6 +45,7 @@ mod payload_codec;
 mod pooler;
 mod projection;
 mod projection_handlers;
+mod projection_runner;
 mod rebuild;
 mod repair;
 mod restore;

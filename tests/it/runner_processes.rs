@@ -46,7 +46,7 @@ fn spawn(url: &str) -> Result<Child, TestFailure> {
     Ok(command.spawn()?)
 }
 
-async fn signal(child: &Child, signal: &str) -> TestResult {
+pub(crate) async fn signal(child: &Child, signal: &str) -> TestResult {
     let process = child.id().ok_or("the process has ended")?.to_string();
     let sent = Command::new("kill").args([signal, &process]).status().await?;
     assert!(sent.success(), "{signal} was not sent to {process}");
@@ -54,7 +54,7 @@ async fn signal(child: &Child, signal: &str) -> TestResult {
 }
 
 /// Waits until every slot is somebody's whose lease is not over; returns how long that took.
-async fn all_taken(client: &Client) -> Result<Duration, TestFailure> {
+pub(crate) async fn all_taken(client: &Client) -> Result<Duration, TestFailure> {
     let begun = Instant::now();
     let sql = "select count(*) from annals.leases where owner is null or lease_until <= clock_timestamp()";
     loop {

@@ -154,6 +154,17 @@ const PROJECTIONS: &[(&str, &[&str])] = &[
     ("those who look after it", &["operator"]),
 ];
 
+/// The modules of whoever hosts projections, from the bottom: what command lines have in common, the verbs about
+/// projections, the pages, the verbs that host and look, the program.
+const RUNNER: &[(&str, &[&str])] = &[
+    ("command lines", &["cli"]),
+    ("the verbs about projections", &["projection"]),
+    ("what a program hosts", &["hosting", "signals"]),
+    ("pages", &["pages"]),
+    ("the verbs of a program", &["run", "status"]),
+    ("a program", &["application"]),
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -255,5 +266,13 @@ fn a_projection_is_written_without_its_runner_and_a_runner_without_its_operators
     let projections = Modules::read(&root().join("projections/src"), "projections/src")?;
 
     nothing_of(&layer_faults(&projections, PROJECTIONS));
+    Ok(())
+}
+
+#[test]
+fn a_page_is_written_without_the_verbs_and_a_verb_without_the_program() -> TestResult {
+    let runner = Modules::read(&root().join("runner/src"), "runner/src")?;
+
+    nothing_of(&layer_faults(&runner, RUNNER));
     Ok(())
 }
