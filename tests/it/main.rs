@@ -51,6 +51,7 @@ mod repair;
 mod restore;
 mod roles;
 mod runner;
+mod runner_breaker;
 mod runner_processes;
 mod scrub_measured;
 mod scrub_schedules;

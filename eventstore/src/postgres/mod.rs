@@ -4,6 +4,7 @@ mod append;
 mod append_event;
 mod append_many;
 mod append_within;
+mod breaker;
 mod checkpoint;
 mod checkup;
 mod claim;
@@ -46,6 +47,7 @@ mod tail;
 mod wake;
 mod wakeup_state;
 
+pub use breaker::{BREAKER_FAILURES, BREAKER_OPEN, BreakerState, SlotBreaker};
 pub use checkpoint::{CheckpointError, ClaimedCheckpoint, Consumer};
 pub use checkup::{CheckUpOptions, Diagnosis, Verdict, check_up};
 pub use config::{InvalidStoreConfig, StoreConfig};

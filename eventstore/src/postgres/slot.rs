@@ -20,6 +20,7 @@ use tokio_postgres::IsolationLevel;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, warn};
 
+use super::breaker::{Pass, SlotBreaker};
 use super::checkpoint::{CheckpointError, ClaimedCheckpoint};
 use super::loan::Loan;
 use super::observed_batch::BatchObserver;
@@ -63,6 +64,7 @@ pub struct Slot<H> {
     errands: Arc<Notify>,
     limits: Option<SlotLimits>,
     pace: Option<Arc<Pace>>,
+    breaker: SlotBreaker,
     progress: watch::Sender<GlobalPosition>,
     observer: BatchObserver,
     answer_timeout: Option<Duration>,
@@ -111,7 +113,7 @@ impl<H: EventHandler> Slot<H> {
         let progress = watch::Sender::new(checkpoint.checkpoint().position);
         let observer = BatchObserver::of(checkpoint.consumer(), checkpoint.partition());
         let (tailer, filter) = (store.tailer(), EventFilter::all());
-        let (batch_events, errands) = (PAGE_EVENTS_DEFAULT, Arc::default());
+        let (batch_events, errands, breaker) = (PAGE_EVENTS_DEFAULT, Arc::default(), SlotBreaker::new());
         Self {
             tailer,
             read_models,
@@ -123,6 +125,7 @@ impl<H: EventHandler> Slot<H> {
             errands,
             limits: None,
             pace: None,
+            breaker,
             progress,
             observer,
             answer_timeout: store.config().answer_timeout,
@@ -172,6 +175,13 @@ impl<H: EventHandler> Slot<H> {
         Self { observer: BatchObserver::named(consumer, self.checkpoint.partition()), ..self }
     }
 
+    /// Shares a breaker with the other slots of the same database of read models: where it cannot be reached one of them
+    /// asks, and the others wait.
+    #[must_use]
+    pub fn behind(self, breaker: SlotBreaker) -> Self {
+        Self { breaker, ..self }
+    }
+
     /// Returns how far the slot has come, for whoever waits for a position.
     pub fn progress(&self) -> watch::Receiver<GlobalPosition> {
         self.progress.subscribe()
@@ -209,8 +219,11 @@ impl<H: EventHandler> Slot<H> {
 
     /// Follows the log from the checkpoint until it is told to stop or fails.
     async fn follow(&mut self, stop: &CancellationToken) -> Result<Followed, SlotError> {
+        let Some(pass) = self.pass(stop).await else { return Ok(Followed::Stopped) };
         fail_point!(slot_before_reload);
-        self.checkpoint.reload(&self.read_models).await?;
+        let reloaded = self.checkpoint.reload(&self.read_models).await.map_err(SlotError::from);
+        pass.told(&reloaded).await;
+        reloaded?;
         fail_point!(slot_after_reload);
         let begin = StartAt::Cursor(self.checkpoint.checkpoint().cursor());
         let subscribed = self.tailer.subscribe(begin, self.filter.clone()).await;
@@ -224,7 +237,7 @@ impl<H: EventHandler> Slot<H> {
                 biased;
                 () = stop.cancelled() => None,
                 () = errands.notified() => {
-                    while !stop.is_cancelled() && self.run_errand().await? {}
+                    while !stop.is_cancelled() && self.run_errand(stop).await? {}
                     continue;
                 }
                 () = sleep_until(rest_is_over.unwrap_or_else(Instant::now)), if rest_is_over.is_some() => None,
@@ -232,7 +245,7 @@ impl<H: EventHandler> Slot<H> {
             };
             let Some(page) = page else {
                 if let Some((page, _)) = passed.take() {
-                    self.observe(&Gathered::nothing_of(page)).await?;
+                    self.observe(&Gathered::nothing_of(page), stop).await?;
                 }
                 if stop.is_cancelled() {
                     return Ok(Followed::Stopped);
@@ -284,7 +297,7 @@ impl<H: EventHandler> Slot<H> {
         mut gathered: Gathered,
         stop: &CancellationToken,
     ) -> Result<(), SlotError> {
-        let Some(pace) = self.pace.clone() else { return self.observe(&gathered).await };
+        let Some(pace) = self.pace.clone() else { return self.observe(&gathered, stop).await };
         let end = gathered.to;
         loop {
             let rest = gathered.events.split_off(gathered.events.len().min(pace.piece()));
@@ -293,7 +306,7 @@ impl<H: EventHandler> Slot<H> {
                 .last()
                 .map(|last| Cursor { position: last.position, event_id: Some(last.id) });
             gathered.to = last.filter(|_| !rest.is_empty()).unwrap_or(end);
-            self.observe(&gathered).await?;
+            self.observe(&gathered, stop).await?;
             let paid = stop.run_until_cancelled(pace.spend(gathered.events.len())).await;
             if rest.is_empty() || paid.is_none() {
                 return Ok(());
@@ -312,7 +325,7 @@ impl<H: EventHandler> Slot<H> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Followed::Stopped),
-                () = errands.notified() => while !stop.is_cancelled() && self.run_errand().await? {},
+                () = errands.notified() => while !stop.is_cancelled() && self.run_errand(stop).await? {},
                 () = limits.beyond(partition, here) => return Ok(Followed::ToTheLimit),
             }
         }
@@ -361,15 +374,33 @@ impl<H: EventHandler> Slot<H> {
         });
     }
 
-    async fn observe(&mut self, gathered: &Gathered) -> Result<(), SlotError> {
+    /// Waits until the database of the read models may be asked; nothing when the slot is told to stop meanwhile.
+    async fn pass(&mut self, stop: &CancellationToken) -> Option<Pass> {
+        tokio::select! {
+            biased;
+            pass = self.breaker.pass() => Some(pass),
+            () = stop.cancelled() => None,
+        }
+    }
+
+    async fn observe(&mut self, gathered: &Gathered, stop: &CancellationToken) -> Result<(), SlotError> {
+        let Some(pass) = self.pass(stop).await else { return Ok(()) };
         let observation = self.observer.begin(&gathered.first);
         let applied = self.apply(gathered).instrument(observation.span()).await;
         observation.ended(&gathered.last, &applied);
+        pass.told(&applied).await;
         applied.map(drop)
     }
 
     /// Lets the handler do what it is asked for, under the right to the slot; tells whether there may be more.
-    async fn run_errand(&mut self) -> Result<bool, SlotError> {
+    async fn run_errand(&mut self, stop: &CancellationToken) -> Result<bool, SlotError> {
+        let Some(pass) = self.pass(stop).await else { return Ok(false) };
+        let done = self.do_errand().await;
+        pass.told(&done).await;
+        done
+    }
+
+    async fn do_errand(&mut self) -> Result<bool, SlotError> {
         fail_point!(errand_before_begin);
         let mut loan = lend(&self.read_models, self.answer_timeout).await?;
         let (client, limit) = loan.parts();

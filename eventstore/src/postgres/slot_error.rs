@@ -1,7 +1,11 @@
 //! Why a slot stops.
 
+use deadpool_postgres::{PoolError, TimeoutType};
+
+use super::breaker::{Evidence, TellsEvidence};
 use super::checkpoint::CheckpointError;
 use super::fault::is_transient;
+use crate::connection_fault::is_connection_fault;
 use crate::handler::HandlerError;
 use crate::position::GlobalPosition;
 use crate::read::ReadError;
@@ -64,6 +68,24 @@ impl SlotError {
     }
 }
 
+impl TellsEvidence for SlotError {
+    fn evidence(&self) -> Evidence {
+        match self {
+            // All connections are lent, or the log has something to say.
+            Self::Checkpoint(CheckpointError::Unavailable(PoolError::Timeout(TimeoutType::Wait)))
+            | Self::Subscription(_) => Evidence::Nothing,
+            Self::Checkpoint(CheckpointError::Unavailable(_) | CheckpointError::Database(_))
+            | Self::Transaction(_)
+                if is_connection_fault(self) =>
+            {
+                Evidence::NotReached
+            }
+            // Behind what a handler said stands the answer to where the checkpoint is.
+            _ => Evidence::Answered,
+        }
+    }
+}
+
 /// True where what a handler failed by passes by itself, as its causes tell: the connection broke, the server is not to
 /// be had, or another transaction was in the way.
 pub fn is_transient_cause(error: &HandlerError) -> bool {
@@ -78,4 +100,30 @@ pub fn is_transient_cause(error: &HandlerError) -> bool {
             || cause.downcast_ref::<ReadError>().is_some_and(ReadError::is_transient)
             || cause.downcast_ref::<CheckpointError>().is_some_and(CheckpointError::is_transient)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_connection(error: PoolError) -> SlotError {
+        SlotError::Checkpoint(CheckpointError::Unavailable(error))
+    }
+
+    #[test]
+    fn what_says_that_the_database_was_not_reached_is_told_from_its_answers_and_from_what_says_nothing() {
+        let at = GlobalPosition::START;
+        let overtaken = CheckpointError::TakenOver { consumer: "balances".to_owned() };
+        let poison = SlotError::Handler { from: at, to: at, source: "it cannot be applied".into() };
+
+        let lent = without_connection(PoolError::Timeout(TimeoutType::Wait));
+        let unreachable = without_connection(PoolError::Timeout(TimeoutType::Create));
+
+        assert_eq!(unreachable.evidence(), Evidence::NotReached);
+        assert_eq!(lent.evidence(), Evidence::Nothing);
+        assert_eq!(SlotError::Subscription(StopReason::TailerStopped).evidence(), Evidence::Nothing);
+        assert_eq!(SlotError::Checkpoint(overtaken).evidence(), Evidence::Answered);
+        assert_eq!(SlotError::AnswerLost { from: at, to: at }.evidence(), Evidence::Answered);
+        assert_eq!(poison.evidence(), Evidence::Answered);
+    }
 }

@@ -183,6 +183,11 @@ label! {
     }
 }
 
+label! {
+    /// Where the breaker of slots stands.
+    Breaker "state" { Closed = "closed", Open = "open", HalfOpen = "half_open" }
+}
+
 const CONSUMER: Label = Label { name: "consumer", values: &[] };
 
 /// A consumer, by its name: as many as the application has.

@@ -18,8 +18,8 @@ mod table;
 pub use describe::{describe, describe_metrics};
 pub(crate) use instrument::Stopwatch;
 pub(crate) use label::{
-    Ambiguity, AppendOutcome, AppendScope, BatchOutcome, Checkout, ConnectOutcome, FallBack, Holder, Look,
-    Loss, Mode, OfBatch, OfConsumer, Pause, PoolState, Read, ReadOutcome, SendOutcome, State, Woken,
+    Ambiguity, AppendOutcome, AppendScope, BatchOutcome, Breaker, Checkout, ConnectOutcome, FallBack, Holder,
+    Look, Loss, Mode, OfBatch, OfConsumer, Pause, PoolState, Read, ReadOutcome, SendOutcome, State, Woken,
 };
 pub use metric::{Label, Metric, MetricKind, MetricUnit};
 pub use spans::{Span, spans};

@@ -2,8 +2,8 @@
 
 use super::instrument::{Counter, Gauge, Histogram};
 use super::label::{
-    Ambiguity, AppendOutcome, AppendScope, Checkout, ConnectOutcome, FallBack, Holder, Look, Loss, Mode,
-    OfBatch, OfConsumer, Pause, PoolState, Read, ReadOutcome, SendOutcome, State, Woken,
+    Ambiguity, AppendOutcome, AppendScope, Breaker, Checkout, ConnectOutcome, FallBack, Holder, Look, Loss,
+    Mode, OfBatch, OfConsumer, Pause, PoolState, Read, ReadOutcome, SendOutcome, State, Woken,
 };
 use super::metric::{Metric, MetricUnit};
 
@@ -107,6 +107,11 @@ table! {
     CHECKPOINT_POSITION: Gauge<OfConsumer> = "annals_checkpoint_position", Positions;
     /// How far a checkpoint is behind the settled head, in positions, which are no number of events.
     CHECKPOINT_LAG: Gauge<OfConsumer> = "annals_checkpoint_lag_positions", Positions;
+
+    /// How often the circuit breaker of slots came into a state.
+    SLOT_BREAKER_CHANGES: Counter<Breaker> = "annals_slot_breaker_changes_total", Count;
+    /// Circuit breakers of slots that let none of them ask its database, or one at a time.
+    SLOT_BREAKERS_OPEN: Gauge<()> = "annals_slot_breaker_open", Count;
 
     /// Pauses before something is tried again, by who pauses.
     PAUSES: Counter<Pause> = "annals_pauses_total", Count;

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_eventstore::postgres::{CheckpointError, Consumer, HeldLease, Leases, SlotStatus};
+use annals_eventstore::postgres::{CheckpointError, Consumer, HeldLease, Leases, SlotBreaker, SlotStatus};
 use annals_eventstore::{Partition, PostgresStore, RunnerId, fail_point};
 use deadpool_postgres::Pool;
 use tokio::sync::{Notify, watch};
@@ -49,6 +49,8 @@ pub(super) struct Coordinator {
     /// Connections for batches, and how long the server bears with one that does nothing in a transaction.
     pub(super) batches: Pool,
     pub(super) idle_limit: Option<Duration>,
+    /// Before the database of the read models, for all slots.
+    pub(super) breaker: SlotBreaker,
     pub(super) options: RunnerOptions,
     pub(super) hints: Arc<Notify>,
     pub(super) renewed: watch::Receiver<Renewed>,
@@ -162,8 +164,14 @@ impl Coordinator {
                     let partitions = u16::try_from(partitions).unwrap_or(u16::MAX);
                     let errands = Arc::<Notify>::default();
                     let statements = self.members.statements();
-                    let (errands_of, idle_limit) = (Arc::clone(&errands), self.idle_limit);
-                    let of = Dealt { partitions, statements, errands: errands_of, idle_limit, shadow: None };
+                    let of = Dealt {
+                        partitions,
+                        statements,
+                        errands: Arc::clone(&errands),
+                        idle_limit: self.idle_limit,
+                        breaker: self.breaker.clone(),
+                        shadow: None,
+                    };
                     let run = host.slot(&self.store, self.batches.clone(), claimed, of);
                     info!(projection = %consumer.name, partition = partition.0, "slot taken");
                     self.slots.begin(held, errands, run);

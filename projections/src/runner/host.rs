@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, SchemaName, Selector, Slot};
+use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, SchemaName, Selector, Slot, SlotBreaker};
 use annals_eventstore::{EventFilter, EventHandler, PostgresStore};
 use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
@@ -53,6 +53,8 @@ pub(super) struct Dealt {
     pub(super) idle_limit: Option<Duration>,
     /// Where it fills tables beside the live ones.
     pub(super) shadow: Option<Arc<ShadowSlots>>,
+    /// Before the database of the read models, for all slots.
+    pub(super) breaker: SlotBreaker,
 }
 
 impl Dealt {
@@ -74,13 +76,14 @@ impl Dealt {
         handler: Parking<H>,
         (filter, wants): (EventFilter, Selector),
     ) -> SlotRun {
+        let (errands, breaker) = (self.errands, self.breaker);
         if let Some(shadow) = self.shadow {
             let handler = shadow.guarded(handler);
             let slot = Slot::new(store, read_models, claimed, handler, wants).filtered(filter);
-            return shadow.run(slot.with_errands(self.errands));
+            return shadow.run(slot.with_errands(errands).behind(breaker));
         }
         let slot = Slot::new(store, read_models, claimed, handler, wants).filtered(filter);
-        let slot = slot.with_errands(self.errands);
+        let slot = slot.with_errands(errands).behind(breaker);
         Box::new(move |stop| Box::pin(slot.run(stop)))
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use annals_eventstore::postgres::{ConnectOptions, Leases, PoolOptions, connect, pool, require_read_models};
+use annals_eventstore::postgres::{
+    ConnectOptions, Leases, PoolOptions, SlotBreaker, connect, pool, require_read_models,
+};
 use annals_eventstore::{PostgresStore, RunnerId};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -102,8 +104,9 @@ impl Runner {
         let work = self.prepare(id, &stop).await?;
         let span = info_span!("runner", %id);
         let health = work.health();
+        let breaker = work.coordinator.breaker.state();
         let task = tokio::spawn(work.run(stop.clone()).instrument(span));
-        Ok(RunningRunner::new(health, stop, task))
+        Ok(RunningRunner::new(health, stop, task, breaker))
     }
 
     /// Works until it is told to stop. Dropping the future is like a crash: others take over when its leases are over.
@@ -204,6 +207,7 @@ impl Runner {
             members,
             batches: batch_pool,
             idle_limit,
+            breaker: SlotBreaker::new(),
             options: self.options,
             hints,
             renewed: seen,

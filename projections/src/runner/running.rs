@@ -1,6 +1,8 @@
 //! A runner in the background.
 
 use annals_eventstore::RunnerId;
+use annals_eventstore::postgres::BreakerState;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -12,11 +14,17 @@ pub struct RunningRunner {
     health: RunnerHealth,
     stop: DropGuard,
     task: JoinHandle<()>,
+    breaker: watch::Receiver<BreakerState>,
 }
 
 impl RunningRunner {
-    pub(super) fn new(health: RunnerHealth, stop: CancellationToken, task: JoinHandle<()>) -> Self {
-        Self { health, stop: stop.drop_guard(), task }
+    pub(super) fn new(
+        health: RunnerHealth,
+        stop: CancellationToken,
+        task: JoinHandle<()>,
+        breaker: watch::Receiver<BreakerState>,
+    ) -> Self {
+        Self { health, stop: stop.drop_guard(), task, breaker }
     }
 
     /// Returns which run it is.
@@ -36,6 +44,12 @@ impl RunningRunner {
     /// What the runtime says of the panic.
     pub async fn ended(&mut self) -> Result<(), JoinError> {
         (&mut self.task).await
+    }
+
+    /// Returns where the circuit breaker of its slots stands, and each change: whether the database of the read models is
+    /// out of reach.
+    pub fn breaker(&self) -> watch::Receiver<BreakerState> {
+        self.breaker.clone()
     }
 
     /// Finishes the batches at hand, gives every slot back and leaves.

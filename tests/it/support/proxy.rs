@@ -136,6 +136,8 @@ async fn accept(
     let mut connections = JoinSet::new();
     for number in 0.. {
         let Ok((client, _)) = listener.accept().await else { return };
+        // Or small messages wait for each other; where it cannot be had they do.
+        let _ = client.set_nodelay(true);
         let way = Way { network: network.clone(), traffic: traffic.clone(), number };
         connections.spawn(connect(client, server.clone(), way));
         count.send_replace(number + 1);
