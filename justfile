@@ -72,7 +72,7 @@ replay-memory:
 
 # The runner of projections in SQL, such as `just projection-runner run --projections examples/bank/projections`
 projection-runner *arguments:
-    cargo run --quiet -p annals-runner -- {{ arguments }}
+    cargo run --quiet -p annals-projection-runner -- {{ arguments }}
 
 # The operator command line, such as `just annals stream ls`
 annals *arguments:

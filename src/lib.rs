@@ -23,7 +23,7 @@
 pub use annals_aggregates as aggregates;
 pub use annals_eventstore as eventstore;
 pub use annals_projections as projections;
-#[cfg(feature = "runner")]
-pub use annals_runner as runner;
 
 pub mod prelude;
+#[cfg(feature = "runner")]
+pub mod runner;

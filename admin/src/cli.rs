@@ -56,7 +56,7 @@ enum Verb {
 /// Runs the command line of this process.
 pub(crate) fn run() -> ExitCode {
     let cli = match parse(Cli::command(), std::env::args_os()) {
-        Ok(cli) => cli,
+        Ok((cli, _)) => cli,
         Err(exit_code) => return exit_code,
     };
     log_to_stderr("warn");

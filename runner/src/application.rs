@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use annals_eventstore::postgres::{ConnectOptions, StoreConfig};
 use annals_projections::{Projection, SqlProjection};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, Command, CommandFactory, Parser, Subcommand};
 
 use crate::cli::{
     EXIT_CODES, Exit, Failure, Outcome, TargetArgs, carry_out, log_to_stderr, parse, until_interrupted,
 };
 use crate::hosting::Hosting;
+use crate::pages::RunnerPages;
 use crate::projection;
 use crate::run::{RunArgs, run};
 use crate::status::{StatusArgs, status};
@@ -52,13 +53,16 @@ type Otherwise = Box<dyn FnOnce() -> Finding + Send>;
 
 /// Hosts projections, and looks after them.
 #[derive(Debug, Parser)]
-#[command(after_help = EXIT_CODES, propagate_version = true)]
+#[command(after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     target: TargetArgs,
     #[command(subcommand)]
     verb: Verb,
 }
+
+/// The verb that hosts.
+const RUN: &str = "run";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -74,7 +78,7 @@ enum Verb {
 impl Application {
     /// Makes a program by its name, which hosts nothing yet.
     pub fn new(name: &'static str) -> Self {
-        Self { name, hosting: Hosting { hosts: Vec::new(), build: "" }, otherwise: None }
+        Self { name, hosting: Hosting { hosts: Vec::new(), build: "", pages: None }, otherwise: None }
     }
 
     /// Sets its version (`env!("CARGO_PKG_VERSION")`), which whoever looks at the list of runners is told.
@@ -98,6 +102,13 @@ impl Application {
         self
     }
 
+    /// Gives the runner pages, such as those of `annals-projection-runner`; without them it has none.
+    #[must_use]
+    pub fn pages(mut self, pages: impl RunnerPages + 'static) -> Self {
+        self.hosting.pages = Some(Box::new(pages));
+        self
+    }
+
     /// Says where the database is when neither `--database-url` nor `DATABASE_URL` does; without it that is an error.
     #[must_use]
     pub fn database_otherwise<F>(mut self, find: impl FnOnce() -> F + Send + 'static) -> Self
@@ -116,23 +127,35 @@ impl Application {
 
     /// Does what some arguments say, the name of the program first.
     pub fn main_with(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-        let command = Cli::command().name(self.name);
-        let command =
-            if self.hosting.build.is_empty() { command } else { command.version(self.hosting.build) };
-        let cli: Cli = match parse(command, arguments) {
-            Ok(cli) => cli,
+        let (cli, matches) = match parse::<Cli>(self.command(), arguments) {
+            Ok(parsed) => parsed,
             Err(exit_code) => return exit_code,
         };
         log_to_stderr(if matches!(cli.verb, Verb::Run(_)) { LOG_OF_A_RUNNER } else { "warn" });
-        carry_out(self.carry_out(cli))
+        carry_out(self.carry_out(cli, &matches))
     }
 
-    async fn carry_out(self, Cli { target, verb }: Cli) -> Outcome {
+    fn command(&self) -> Command {
+        let command = Cli::command().name(self.name);
+        let command = match self.hosting.build {
+            "" => command,
+            build => command.version(build).propagate_version(true),
+        };
+        match &self.hosting.pages {
+            Some(pages) => command.mut_subcommand(RUN, |run| pages.flags(run)),
+            None => command,
+        }
+    }
+
+    async fn carry_out(self, Cli { target, verb }: Cli, matches: &ArgMatches) -> Outcome {
         let Self { hosting, otherwise, .. } = self;
         let log = log(&target, otherwise);
         match verb {
             // It does as signals say by itself.
-            Verb::Run(args) => Box::pin(run(*args, hosting, log)).await,
+            Verb::Run(args) => {
+                let flags = matches.subcommand_matches(RUN).unwrap_or(matches);
+                Box::pin(run(*args, flags, hosting, log)).await
+            }
             Verb::Status(args) => until_interrupted(async { Box::pin(status(args, log.await?)).await }).await,
             Verb::Projection(verb) => {
                 until_interrupted(async { Box::pin(projection::run(verb, log.await?)).await }).await
@@ -166,6 +189,7 @@ mod tests {
 
     #[test]
     fn the_tree_of_verbs_is_sound() {
-        Cli::command().name("bank").debug_assert();
+        Application::new("bank").command().debug_assert();
+        Application::new("bank").build("1.2.3").command().debug_assert();
     }
 }

@@ -2,10 +2,13 @@
 
 use annals_projections::Runner;
 
+use crate::pages::RunnerPages;
+
 /// What a runner is to host.
 pub(crate) struct Hosting {
     pub(crate) hosts: Vec<Host>,
     pub(crate) build: &'static str,
+    pub(crate) pages: Option<Box<dyn RunnerPages>>,
 }
 
 /// Gives a runner one projection more.

@@ -12,12 +12,12 @@ use std::time::Duration;
 use annals_eventstore::PostgresStore;
 use annals_eventstore::postgres::StoreConfig;
 use annals_projections::{Runner, RunnerOptions, RunningRunner, SqlProjection};
-use clap::Args;
+use clap::{ArgMatches, Args};
 use serde::Serialize;
 
 use crate::cli::{Failure, Format, Outcome, Output, Place, open, say, seconds};
 use crate::hosting::Hosting;
-use crate::pages::{Pages, PagesArgs};
+use crate::pages::ShownRunner;
 use crate::signals::Signals;
 
 /// What `run` is told.
@@ -40,8 +40,9 @@ pub(crate) struct RunArgs {
     /// How long batches may take to end when the runner is told to stop, in seconds.
     #[arg(long, value_name = "SECONDS", env = "ANNALS_RUNNER_GRACE", default_value = "30", value_parser = seconds)]
     grace: Duration,
-    #[command(flatten)]
-    pages: PagesArgs,
+    /// Where others can ask it, for whoever looks at the list of runners; none for nowhere [default: its pages, if any].
+    #[arg(long, value_name = "URL|none", env = "ANNALS_RUNNER_ADDRESS")]
+    address: Option<String>,
     #[command(flatten)]
     format: Format,
 }
@@ -59,7 +60,8 @@ struct Started {
 /// Hosts what an application hosts and what is in the folder, until a signal comes.
 pub(crate) async fn run(
     args: RunArgs,
-    hosting: Hosting,
+    flags: &ArgMatches,
+    mut hosting: Hosting,
     log: impl Future<Output = Result<StoreConfig, Failure>>,
 ) -> Outcome {
     let mut signals = Signals::take().map_err(Failure::failed)?;
@@ -67,10 +69,14 @@ pub(crate) async fn run(
     if hosting.hosts.is_empty() && folders.is_empty() {
         return Err(Failure::usage("there is nothing to host").advise("give --projections DIR"));
     }
-    let pages = Pages::open(&args.pages).await?;
+    let mut pages = hosting.pages.take();
+    if let Some(pages) = &mut pages {
+        pages.open(flags).await?;
+    }
+    let url = pages.as_ref().and_then(|pages| pages.url());
     let starting = async {
         let store = open(log.await?).await?;
-        let runner = start(&args, hosting, folders, &store, &pages).await?;
+        let runner = start(&args, hosting, folders, &store, url).await?;
         Ok::<_, Failure>((store, runner))
     };
     let (store, runner) = tokio::select! {
@@ -78,9 +84,12 @@ pub(crate) async fn run(
         // Nothing was begun that others would wait for longer than a lease.
         () = signals.next() => return Ok(()),
     };
-    pages.show(store.clone(), args.place.operator(&store)?, runner.health());
+    if let Some(pages) = &pages {
+        let operator = args.place.operator(&store)?;
+        pages.show(ShownRunner { store: store.clone(), operator, health: runner.health() });
+    }
     // Whoever started it may have stopped listening, which is no reason to stop working.
-    let _ = tell(&args, &runner, pages.url());
+    let _ = tell(&args, &runner, url);
     let ended = until_told(runner, &mut signals).await;
     store.close().await;
     ended
@@ -92,12 +101,12 @@ async fn start(
     hosting: Hosting,
     folders: Vec<SqlProjection>,
     store: &PostgresStore,
-    pages: &Pages,
+    url: Option<&str>,
 ) -> Result<RunningRunner, Failure> {
     let defaults = RunnerOptions::default();
     let options = RunnerOptions {
         name: args.name.clone().unwrap_or(defaults.name),
-        address: pages.address(&args.pages),
+        address: address(args.address.as_deref(), url),
         build: hosting.build.to_owned(),
         lease: args.lease,
         batches: args.batches,
@@ -110,6 +119,11 @@ async fn start(
     let runner = hosting.hosts.into_iter().fold(runner, |runner, host| host(runner));
     let runner = folders.into_iter().fold(runner, Runner::host_sql);
     Ok(runner.start().await?)
+}
+
+/// Tells where others can ask a runner whose pages are somewhere.
+fn address(said: Option<&str>, url: Option<&str>) -> Option<String> {
+    said.or(url).filter(|address| *address != "none").map(str::to_owned)
 }
 
 /// Says that the runner works, on standard output: whoever started it may wait for that.
@@ -143,5 +157,19 @@ async fn until_told(mut runner: RunningRunner, signals: &mut Signals) -> Outcome
     tokio::select! {
         () = runner.stop() => Ok(()),
         () = signals.next() => Err(Failure::interrupted()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runner_is_found_at_its_pages_unless_told_otherwise() {
+        let pages = Some("http://10.0.0.7:9100");
+        assert_eq!(address(None, pages).as_deref(), pages);
+        assert_eq!(address(Some("http://runner-7"), pages).as_deref(), Some("http://runner-7"));
+        assert_eq!(address(Some("none"), pages), None);
+        assert_eq!(address(None, None), None);
     }
 }

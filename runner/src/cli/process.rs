@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Command, FromArgMatches};
+use clap::{ArgMatches, Command, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
 use super::exit::{Failure, Outcome};
 use super::output::colours;
 
-/// Reads arguments; help, version and what is wrong with them are told here.
+/// Reads arguments, and returns them raw as well; help, version and what is wrong with them are told here.
 ///
 /// # Errors
 ///
@@ -18,9 +18,9 @@ use super::output::colours;
 pub fn parse<Cli: FromArgMatches>(
     command: Command,
     arguments: impl IntoIterator<Item = OsString>,
-) -> Result<Cli, ExitCode> {
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
-    parsed.map_err(|told| {
+) -> Result<(Cli, ArgMatches), ExitCode> {
+    let matches = command.try_get_matches_from(arguments);
+    matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches))).map_err(|told| {
         // Help goes to a reader that may have left already.
         let _ = told.print();
         ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2))

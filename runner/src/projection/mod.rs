@@ -15,7 +15,8 @@ use clap::{Args, Subcommand};
 use crate::cli::{Failure, Outcome, Place, open};
 
 pub use change::{Changed, KeyArgs, ResetArgs, RewindArgs, SkipArgs};
-pub(crate) use rows::{ReportRow, RunnerRow, SlotRow};
+pub use rows::ReportRow;
+pub(crate) use rows::{RunnerRow, SlotRow};
 
 pub use look::{ListArgs, LookArgs, ParkedArgs};
 pub use rebuild::{ProgressArgs, RebuildArgs};

@@ -40,9 +40,9 @@ pub(crate) struct RunnerRow {
     slots: usize,
 }
 
-/// A projection in full.
+/// A projection in full, as `status --json` and the page of projections write it.
 #[derive(Debug, Serialize)]
-pub(crate) struct ReportRow {
+pub struct ReportRow {
     #[serde(flatten)]
     pub(crate) projection: ProjectionRow,
     /// Events of the log that its slowest slot has not passed, counted up to 10 000.

@@ -28,10 +28,18 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("annals-aggregates", &["annals-eventstore"]),
     ("annals-projections", &["annals-eventstore"]),
     ("annals-runner", &["annals-eventstore", "annals-projections"]),
+    ("annals-projection-runner", &["annals-eventstore", "annals-projections", "annals-runner"]),
     ("annals-sagas", &["annals-eventstore", "annals-aggregates"]),
     (
         "annals",
-        &["annals-eventstore", "annals-aggregates", "annals-projections", "annals-runner", "annals-sagas"],
+        &[
+            "annals-eventstore",
+            "annals-aggregates",
+            "annals-projections",
+            "annals-runner",
+            "annals-projection-runner",
+            "annals-sagas",
+        ],
     ),
     (
         "annals-admin",
@@ -155,12 +163,12 @@ const PROJECTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// The modules of whoever hosts projections, from the bottom: what command lines have in common, the verbs about
-/// projections, the pages, the verbs that host and look, the program.
+/// projections, the place for pages, the verbs that host and look, the program.
 const RUNNER: &[(&str, &[&str])] = &[
     ("command lines", &["cli"]),
     ("the verbs about projections", &["projection"]),
+    ("the place for pages", &["pages"]),
     ("what a program hosts", &["hosting", "signals"]),
-    ("pages", &["pages"]),
     ("the verbs of a program", &["run", "status"]),
     ("a program", &["application"]),
 ];

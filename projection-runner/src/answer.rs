@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use annals_projections::OperateError;
 use annals_projections::told::in_full;
+use annals_runner::projection::ReportRow;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -17,10 +18,9 @@ use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tracing::debug;
 
-use super::live::Live;
-use super::ready::Ready;
-use super::shown::Shown;
-use crate::projection::ReportRow;
+use crate::live::Live;
+use crate::ready::Ready;
+use crate::shown::Shown;
 
 /// The most requests at once that ask a database; more are refused.
 const REQUESTS_MAX: usize = 8;
@@ -35,7 +35,7 @@ const PROMETHEUS: [(header::HeaderName, &str); 1] =
     [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
 
 /// Returns all pages. `/livez` asks no database and is never refused.
-pub(super) fn router(shown: Arc<Shown>) -> Router {
+pub(crate) fn router(shown: Arc<Shown>) -> Router {
     let limits = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(refuse))
         .load_shed()

@@ -3,7 +3,7 @@
 use annals_devdb::TestResult;
 use tokio::time::timeout;
 
-use crate::support::{Log, Process, SOON, append, bank, command, finished, get, until};
+use crate::support::{Log, Process, SOON, append, ask, bank, command, finished, get, until};
 
 const BALANCES: &str =
     "select string_agg(account || ' ' || cents, ', ' order by account) from bank_balances.balances";
@@ -99,5 +99,27 @@ async fn a_second_signal_does_not_wait_for_the_batch_at_hand() -> TestResult {
     assert!(waits.is_err(), "it waits for the batch: {waits:?}");
     assert_eq!(ended.code(), Some(130), "{}", runner.said());
     held.rollback().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_models_in_a_database_of_their_own_are_hosted_shown_and_ready() -> TestResult {
+    let (log, elsewhere) = (Log::fresh().await?, Log::read_models().await?);
+    let (client, read_models) = (log.connect().await?, elsewhere.connect().await?);
+    let there = ["--read-models-url", elsewhere.url()];
+    let mut runner = Process::run(log.url(), &bank(), &there).await?;
+
+    append(&client, "account-ada", "account-opened", r#"{"owner": "Ada"}"#).await?;
+    until(&read_models, BALANCES, "ada 0").await?;
+    let ready = ask(runner.http(), "/readyz", 200).await?;
+    let shown = get(runner.http(), "/projections").await?.json()?;
+    let mut asking = command(&[&["status", "--json"], &there[..]].concat());
+    let status = finished(asking.env("DATABASE_URL", log.url())).await?.json()?;
+    runner.signal("TERM").await?;
+
+    assert_eq!(runner.wait().await?.code(), Some(0), "{}", runner.said());
+    assert_eq!((&shown[0]["leased"], &status[0]["leased"]), (&4.into(), &4.into()), "{ready:?}");
+    let here: i64 = client.query_one("select count(*) from annals.projections", &[]).await?.get(0);
+    assert_eq!(here, 0, "nothing of it is kept beside the log");
     Ok(())
 }

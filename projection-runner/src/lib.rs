@@ -7,33 +7,24 @@
 //! /projections   what `status --json` says
 //! ```
 //!
+//! A program has them by [`Application::pages`](annals_runner::Application::pages); the binary `projection-runner`, which
+//! hosts projections in SQL alone, has them too.
+//!
 //! Guarantees
 //! - they answer from before the runner has started until it has ended;
 //! - requests and connections are limited in time and in number;
 //! - nothing is changed by them, and no password is told.
 //!
 //! Leaves to others: who may ask. They listen on the loopback address unless told otherwise.
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
-#[cfg(feature = "http")]
 mod answer;
-#[cfg(feature = "http")]
 mod connections;
-#[cfg(feature = "http")]
 mod live;
-#[cfg(not(feature = "http"))]
-mod none;
-#[cfg(feature = "http")]
+mod pages;
 mod place;
-#[cfg(feature = "http")]
 mod ready;
-#[cfg(feature = "http")]
 mod recorder;
-#[cfg(feature = "http")]
-mod served;
-#[cfg(feature = "http")]
 mod shown;
 
-#[cfg(not(feature = "http"))]
-pub(crate) use none::{Pages, PagesArgs};
-#[cfg(feature = "http")]
-pub(crate) use served::{Pages, PagesArgs};
+pub use pages::Pages;

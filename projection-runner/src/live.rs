@@ -13,7 +13,7 @@ const LEASES: u32 = 3;
 
 /// What the page says.
 #[derive(Debug, Serialize)]
-pub(super) struct Live {
+pub(crate) struct Live {
     alive: bool,
     reason: Option<String>,
     /// What is asked of a loop, in seconds.
@@ -30,7 +30,7 @@ struct Turn {
 
 impl Live {
     /// Looks at a runner, if it has started.
-    pub(super) fn of(runner: Option<&RunnerHealth>) -> Self {
+    pub(crate) fn of(runner: Option<&RunnerHealth>) -> Self {
         let limit = runner.map(|runner| runner.lease() * LEASES).unwrap_or_default();
         let turns = runner.map(|runner| runner.turns().to_vec()).unwrap_or_default();
         // Whoever is stopping finishes batches and turns no more; that ends by itself, after the grace.
@@ -47,7 +47,7 @@ impl Live {
         }
     }
 
-    pub(super) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         if self.alive { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
     }
 }

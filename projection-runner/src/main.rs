@@ -4,8 +4,9 @@
 
 use std::process::ExitCode;
 
+use annals_projection_runner::Pages;
 use annals_runner::Application;
 
 fn main() -> ExitCode {
-    Application::new("projection-runner").build(env!("CARGO_PKG_VERSION")).main()
+    Application::new("projection-runner").build(env!("CARGO_PKG_VERSION")).pages(Pages::new()).main()
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// An address to listen on, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum HttpPlace {
+pub(crate) enum HttpPlace {
     /// A host or an address, with a port.
     At(String),
     Off,
@@ -14,7 +14,7 @@ pub(super) enum HttpPlace {
 /// Something that is no place.
 #[derive(Debug, thiserror::Error)]
 #[error("an address with a port, such as 127.0.0.1:9100, or off")]
-pub(super) struct InvalidPlace;
+pub(crate) struct InvalidPlace;
 
 impl FromStr for HttpPlace {
     type Err = InvalidPlace;
@@ -31,7 +31,7 @@ impl FromStr for HttpPlace {
 }
 
 /// Returns the URL of what listens on an address. All addresses of a machine are told as its name (`HOSTNAME`).
-pub(super) fn url_of(address: SocketAddr) -> String {
+pub(crate) fn url_of(address: SocketAddr) -> String {
     match std::env::var("HOSTNAME") {
         Ok(host) if address.ip().is_unspecified() => format!("http://{host}:{}", address.port()),
         _ => format!("http://{address}"),

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use annals_eventstore::postgres::{MigrateError, OpenError, SchemaFault};
 use annals_projections::told::in_full;
+use annals_runner::ShownRunner;
 use axum::http::StatusCode;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::shown::{Shown, ShownRunner};
+use crate::shown::Shown;
 
 /// How long a database may take to answer one of the checks.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the page says.
 #[derive(Debug, Serialize)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     ready: bool,
     checks: Vec<Check>,
 }
@@ -38,7 +39,7 @@ impl Check {
 
 impl Ready {
     /// Looks at everything, whatever the first checks find.
-    pub(super) async fn of(shown: &Shown) -> Self {
+    pub(crate) async fn of(shown: &Shown) -> Self {
         let Some(runner) = shown.runner.get() else {
             return Self::when(vec![Check::new("started", Err("the runner is starting".to_owned()))]);
         };
@@ -61,7 +62,7 @@ impl Ready {
         Self { ready: checks.iter().all(|check| check.ok), checks }
     }
 
-    pub(super) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         if self.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
     }
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use annals_devdb::{PrivateServer, Profile, Server, Template, TestDatabase, TestFailure, TestResult};
-use annals_eventstore::postgres::{SchemaName, connect, migrate, migrations_fingerprint};
+use annals_eventstore::postgres::{
+    SchemaName, connect, migrate, migrate_read_models, migrations_fingerprint,
+};
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
@@ -27,6 +29,13 @@ impl Log {
     /// Makes a database without a log.
     pub(crate) async fn absent() -> Result<Self, TestFailure> {
         Ok(Self(TestDatabase::empty().await?))
+    }
+
+    /// Makes a database for the read models of a log that is elsewhere.
+    pub(crate) async fn read_models() -> Result<Self, TestFailure> {
+        let database = Self::absent().await?;
+        migrate_read_models(&database.url().parse()?, &SchemaName::default()).await?;
+        Ok(database)
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -19,7 +19,7 @@ const EVENTS: &[f64] =
     &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0];
 
 /// Installs a recorder for the whole process and tells it what the metrics mean; nothing where there is one already.
-pub(super) fn install() -> Option<PrometheusHandle> {
+pub(crate) fn install() -> Option<PrometheusHandle> {
     let metrics = telemetry::metrics().into_iter().chain(of_runners::metrics());
     let histograms = metrics.filter(|metric| metric.kind == MetricKind::Histogram);
     let builder = histograms.fold(PrometheusBuilder::new(), |builder, metric| {
