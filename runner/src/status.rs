@@ -1,6 +1,7 @@
 //! The verb `status`: which projections there are, how far they are behind, who works on which slot.
 
 use annals_eventstore::postgres::StoreConfig;
+use annals_projections::Lag;
 use clap::Args;
 
 use crate::cli::{Format, Outcome, Output, Place, open};
@@ -41,7 +42,10 @@ fn headline(row: &ReportRow) -> String {
     let projection = &row.projection;
     let behind = match row.lag_seconds {
         None => "nothing behind the log".to_owned(),
-        Some(age) => format!("{} events behind the log, the first {age:.1} s old", row.lag_events),
+        Some(age) => {
+            let or_more = if row.lag_events >= u64::from(Lag::EVENTS_MAX) { " or more" } else { "" };
+            format!("{}{or_more} events behind the log, the first {age:.1} s old", row.lag_events)
+        }
     };
     let (name, version, state) = (&projection.projection, projection.version, projection.state());
     format!("{name} version {version}: {state}, at position {}, {behind}", projection.position)

@@ -10,9 +10,6 @@ use super::status::ProjectionStatus;
 use crate::runner::{LiveRunner, RunnerHealth};
 use crate::telemetry;
 
-/// The most events that a lag is counted to: beyond that nobody needs the number, and counting costs.
-const LAG_EVENTS_MAX: i64 = 10_000;
-
 /// A projection in full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectionReport {
@@ -32,10 +29,15 @@ pub struct ProjectionReport {
 /// nothing is wanted follows within moments, so a live one may show a little.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lag {
-    /// The events that it has not passed, counted up to 10 000.
+    /// The events that it has not passed, counted up to [`Lag::EVENTS_MAX`].
     pub events: u64,
     /// How long ago the first of them was recorded, by the clock of the log's database; nothing where there is none.
     pub age: Option<Duration>,
+}
+
+impl Lag {
+    /// The most events that are counted: beyond that nobody needs the number, and counting costs.
+    pub const EVENTS_MAX: u32 = 10_000;
 }
 
 impl Operator {
@@ -98,7 +100,7 @@ impl Operator {
     /// Tells how far a position is behind the log.
     async fn lag(&self, position: GlobalPosition) -> Result<Lag, OperateError> {
         let (client, behind) = (self.log().get().await?, &self.statements().log_behind);
-        let rows = behind.query(&**client, &[&i64::from(position), &LAG_EVENTS_MAX]).await?;
+        let rows = behind.query(&**client, &[&i64::from(position), &i64::from(Lag::EVENTS_MAX)]).await?;
         let Some(row) = rows.first() else { return Ok(Lag::default()) };
         let age: Option<i64> = row.try_get("age_milliseconds")?;
         Ok(Lag {
