@@ -128,3 +128,46 @@ async fn an_operator_pauses_sets_back_and_empties_with_a_reason_and_confirms_wha
     ground.leave().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_has_a_projection_built_anew_follows_it_and_calls_one_off() -> TestResult {
+    let ground = Ground::fresh().await?;
+    let log = &ground.log;
+    let because = ["notes", "--reason", "a test"];
+    let projection =
+        |verb: &str, more: &[&str]| log.annals(&[&["projection", verb], &because[..], more].concat());
+    let client = ground.store.pool().get().await?;
+    client.batch_execute("insert into notebook.notes values (-1)").await?;
+
+    log.annals(&["projection", "progress", "notes"])?.exits(3);
+    projection("cancel", &[])?.exits(3);
+    projection("rebuild", &["--throttle", "0"])?.exits(2);
+    projection("rebuild", &["--verify", "missing.sql"])?.exits(2);
+    let unhappy = ["--verify", "select count(*) from notes", "--follow", "--json"];
+    let failed = projection("rebuild", &unhappy)?.exits(1).json()?;
+    let last = failed.last().ok_or("nothing was told")?;
+    assert_eq!((&last["state"], &last["projection"]), (&"failed".into(), &"notes".into()));
+    let followed =
+        projection("rebuild", &["--keep", "--verify", "select count(*) = 3 from notes", "--follow"])?;
+    assert!(followed.exits(0).stdout.contains("done"));
+    let told = log.annals(&["projection", "progress", "notes", "--json"])?.exits(0).json()?;
+    assert_eq!((told.len(), &told[0]["state"], &told[0]["position"]), (1, &"done".into(), &told[0]["head"]));
+    assert!(told[0]["frozen_seconds"].as_f64().is_some_and(|seconds| seconds < 5.0), "{told:?}");
+    let spoilt = "select count(*) from notebook.notes where position < 0";
+    assert_eq!(client.query_one(spoilt, &[]).await?.get::<_, i64>(0), 0);
+
+    client.batch_execute("create view notes as select * from notebook.notes").await?;
+    projection("rebuild", &[])?.exits(0);
+    projection("rebuild", &[])?.exits(4);
+    projection("cancel", &[])?.exits(0);
+    log.annals(&["projection", "progress", "notes", "--follow"])?.exits(1);
+    let sql = "select verb from annals.projection_audit order by audit_id";
+    let verbs: Vec<String> = client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
+    assert_eq!(
+        verbs,
+        ["ask to rebuild", "ask to rebuild", "rebuild", "ask to rebuild", "cancel the rebuild"]
+    );
+    drop(client);
+    ground.leave().await;
+    Ok(())
+}

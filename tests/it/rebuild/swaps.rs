@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use annals_devdb::TestResult;
+use annals_eventstore::RunnerId;
+use annals_eventstore::postgres::{CheckpointError, Consumer, Leases};
 use annals_projections::{OperateError, RebuildOptions, RebuildState};
 use tokio::sync::Semaphore;
 
-use super::ground::{Counted, Ground, STREAMS, Totals, started, totals};
+use super::ground::{Counted, Ground, SOON, STREAMS, Totals, started, totals};
 use super::reader::Reader;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,6 +66,44 @@ async fn a_batch_under_way_at_the_swap_is_refused_and_applied_to_the_new_tables_
 
     assert_eq!(before, Counted::all(3, 1), "nothing of the batches under way is in the new tables");
     assert_eq!(ground.counted().await?, Counted::all(4, 1));
+    runner.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_sleeps_through_the_swap_changes_nothing_more() -> TestResult {
+    let ground = Ground::fresh().await?;
+    let first = started(&ground.store, Totals { weight: 1, ..Totals::default() }).await?;
+    ground.reached(ground.append(2).await?).await?;
+    first.stop().await;
+    // It has every slot, and a batch that has written and is not committed.
+    let (leases, sleeper) = (Leases::of(&ground.store, ground.store.pool().clone()), RunnerId::new());
+    let mut owned = Vec::new();
+    for slot in leases.list(&totals()).await? {
+        owned.push(leases.take(&totals(), slot.partition, sleeper, SOON).await?.ok_or("every slot is free")?);
+    }
+    let mut client = ground.db.connect().await?;
+    let batch = client.transaction().await?;
+    batch.batch_execute("update reading.totals set weight = 77").await?;
+    let runner = started(&ground.store, Totals { weight: 1, ..Totals::default() }).await?;
+
+    ground.ask().await?;
+    ground.until(|progress| progress.state == RebuildState::Swapped).await?;
+    let mut refused = 0;
+    for claimed in &owned {
+        let moved = claimed.advance(&batch, claimed.checkpoint().cursor()).await;
+        assert!(matches!(moved, Err(CheckpointError::TakenOver { .. })), "{moved:?}");
+        refused += 1;
+    }
+    batch.rollback().await?;
+    for slot in leases.list(&totals()).await? {
+        assert_ne!(slot.lease.owner, Some(sleeper), "its leases are free");
+    }
+    ground.over(RebuildState::Done).await?;
+    ground.reached(ground.append(1).await?).await?;
+
+    assert_eq!(refused, 4);
+    assert_eq!(ground.counted().await?, Counted::all(3, 1));
     runner.stop().await;
     Ok(())
 }
@@ -144,7 +184,7 @@ async fn what_cannot_be_rebuilt_is_refused_with_the_reason() -> TestResult {
     let runner = started(&ground.store, Totals::default()).await?;
     ground.reached(ground.append(1).await?).await?;
 
-    let nobody = annals_eventstore::postgres::Consumer { name: "nobody".to_owned(), version: 1 };
+    let nobody = Consumer { name: "nobody".to_owned(), version: 1 };
     let unknown = ground.operator.rebuild(&nobody, &RebuildOptions::default(), "a test").await;
     assert!(matches!(unknown, Err(OperateError::UnknownProjection(_))), "{unknown:?}");
     let nothing = ground.operator.cancel_rebuild(&totals(), "a test").await;
