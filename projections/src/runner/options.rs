@@ -17,7 +17,8 @@ pub struct RunnerOptions {
     /// it or the database stands still, loses its slots; nothing goes wrong then.
     pub lease: Duration,
     /// The most batches that are applied at once, each of which holds a connection; 8 by default. The runner has three
-    /// more: two for leases, one that listens. The log is read through the store's own pool.
+    /// more: two for leases, one that listens; and another while it does a step of a rebuild. The log is read through the
+    /// store's own pool.
     pub batches: usize,
     /// How long a batch may take to end when the runner is told to stop; 30 s by default. Then it is rolled back.
     pub grace: Duration,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use annals_devdb::TestResult;
 use annals_eventstore::postgres::{Consumer, StoreConfig};
 use annals_eventstore::{Append, Batch, EventStore, GlobalPosition, HandlerError, NewEvent, PostgresStore};
-use annals_projections::{Operator, Progress, Projection, Runner};
+use annals_projections::{Operator, Progress, Projection, RebuildOptions, RebuildState, Runner};
+use futures_util::StreamExt;
+use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 
 use super::{PASSWORD, url_as};
@@ -73,12 +75,20 @@ async fn a_runner_works_as_a_projector_and_is_looked_after_by_an_operator() -> T
     operating.pause(&counts, "a test").await?;
     operating.rewind(&counts, GlobalPosition::START, "a test").await?;
     operating.resume(&counts, "a test").await?;
-    Progress::of(&store, store.pool().clone(), counts).wait_for(end, None, SOON).await?;
+    Progress::of(&store, store.pool().clone(), counts.clone()).wait_for(end, None, SOON).await?;
+    let twice: i64 = admin.query_one("select count(*) from counting.counts", &[]).await?.get(0);
+    let content = Some("select count(*) = 3 from counts".to_owned());
+    let options = RebuildOptions { verification: content, ..RebuildOptions::default() };
+    operating.rebuild(&counts, &options, "a test").await?;
+    let rebuilt =
+        timeout(SOON, operating.follow_rebuild("counts").fold(None, async |_, last| Some(last))).await?;
+    let rebuilt = rebuilt.ok_or("nothing is told of the rebuild")??;
+    assert_eq!(rebuilt.state, RebuildState::Done, "{rebuilt:?}");
     runner.stop().await;
 
     let rows: i64 = admin.query_one("select count(*) from counting.counts", &[]).await?.get(0);
-    println!("{parked} events were parked, {rows} applied, three of them once more");
-    assert_eq!((parked, rows), (2, 6));
+    println!("{parked} events were parked, {twice} applied, three of them once more; {rows} after a rebuild");
+    assert_eq!((parked, twice, rows), (2, 6, 3));
     let forged = store.pool().get().await?.batch_execute("update annals.events set data = '{}'").await;
     let refused = forged.expect_err("a projector changes no event");
     assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
