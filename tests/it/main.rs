@@ -42,6 +42,7 @@ mod optional_indexes;
 mod optional_indexes_measured;
 mod parking;
 mod payload_codec;
+mod parking_pieces;
 mod pooler;
 mod projection;
 mod projection_handlers;

@@ -113,7 +113,7 @@ impl<H: EventHandler> Parking<H> {
         let mut parked: Vec<Park> = Vec::new();
         if blocked.is_empty() {
             if self.attempt(batch, batch.events).await?.is_err() {
-                self.apply_each(batch, batch.events, &mut parked).await?;
+                self.apply_in_pieces(batch, batch.events, &mut parked).await?;
             }
         } else {
             let is_blocked = |event: &&RecordedEvent| blocked.contains_key(&*(self.key)(event));
@@ -121,7 +121,7 @@ impl<H: EventHandler> Parking<H> {
             parked.extend(waiting.into_iter().map(|event| self.waiting(event)));
             let free: Vec<RecordedEvent> = free.into_iter().cloned().collect();
             if !free.is_empty() && self.attempt(batch, &free).await?.is_err() {
-                self.apply_each(batch, &free, &mut parked).await?;
+                self.apply_in_pieces(batch, &free, &mut parked).await?;
             }
         }
         if parked.is_empty() {
@@ -136,37 +136,56 @@ impl<H: EventHandler> Parking<H> {
         Ok(())
     }
 
-    /// Applies events one by one; parks those that cannot be applied, and those behind them.
-    async fn apply_each(
+    /// Applies events that cannot be applied all at once: in halves, and halves of what fails, down to single ones; parks those
+    /// that cannot be applied, and those behind them.
+    async fn apply_in_pieces(
         &mut self,
         batch: Batch<'_>,
         events: &[RecordedEvent],
         parked: &mut Vec<Park>,
     ) -> Result<(), HandlerError> {
         let mut blocked: HashSet<String> = HashSet::new();
-        for event in events {
-            if blocked.contains(&*(self.key)(event)) {
-                parked.push(self.waiting(event));
-                continue;
-            }
-            let Err((reason, attempts)) = self.attempt_alone(batch, event).await? else { continue };
-            let (at, stream) = (event.position, event.stream.clone());
-            warn!(consumer = %self.rows.consumer.name, %at, %stream, reason, "event cannot be applied");
-            match self.policy.then {
-                Poisoned::Stop => return Err(PoisonEvent { at, stream, reason }.into()),
-                Poisoned::Skip => {
-                    self.rows
-                        .audit(batch.transaction, "skip", &at.to_string(), &reason, Some("policy"))
-                        .await?;
+        // The first piece last. That the whole of it fails is known.
+        let mut pieces = halves(events.to_vec());
+        while let Some(piece) = pieces.pop() {
+            let is_blocked = |event: &RecordedEvent| blocked.contains(&*(self.key)(event));
+            let (waiting, piece): (Vec<_>, Vec<_>) = piece.into_iter().partition(is_blocked);
+            parked.extend(waiting.iter().map(|event| self.waiting(event)));
+            match piece.as_slice() {
+                [] => {}
+                [event] => {
+                    let Some(poison) = self.apply_alone(batch, event).await? else { continue };
+                    blocked.insert(poison.key.clone());
+                    parked.push(poison);
                 }
-                Poisoned::Park => {
-                    blocked.insert((self.key)(event).into_owned());
-                    let reason = Some(reason);
-                    parked.push(Park { reason, attempts, ..self.waiting(event) });
+                several => {
+                    if self.attempt(batch, several).await?.is_err() {
+                        pieces.extend(halves(piece));
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Applies one event; returns it where it is to be parked.
+    async fn apply_alone(
+        &mut self,
+        batch: Batch<'_>,
+        event: &RecordedEvent,
+    ) -> Result<Option<Park>, HandlerError> {
+        let Err((reason, attempts)) = self.attempt_alone(batch, event).await? else { return Ok(None) };
+        let (at, stream) = (event.position, event.stream.clone());
+        warn!(consumer = %self.rows.consumer.name, %at, %stream, reason, "event cannot be applied");
+        match self.policy.then {
+            Poisoned::Stop => Err(PoisonEvent { at, stream, reason }.into()),
+            Poisoned::Skip => {
+                let by = Some("policy");
+                self.rows.audit(batch.transaction, "skip", &at.to_string(), &reason, by).await?;
+                Ok(None)
+            }
+            Poisoned::Park => Ok(Some(Park { reason: Some(reason), attempts, ..self.waiting(event) })),
+        }
     }
 
     /// Tries one event as often as the policy says.
@@ -255,6 +274,15 @@ impl<H: EventHandler> Parking<H> {
         }
         Ok(())
     }
+}
+
+/// Cuts events in two, the first half last; a single one stays whole.
+pub(super) fn halves(mut events: Vec<RecordedEvent>) -> Vec<Vec<RecordedEvent>> {
+    if events.len() < 2 {
+        return vec![events];
+    }
+    let behind = events.split_off(events.len() / 2);
+    vec![behind, events]
 }
 
 impl<H: EventHandler> EventHandler for Parking<H> {

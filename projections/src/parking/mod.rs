@@ -1,7 +1,7 @@
 //! Poison: events that cannot be applied, whoever tries and however often.
 //!
-//! A batch that fails is applied once more event by event, in the same transaction, and the one that cannot be applied
-//! is parked. With it its key is blocked: later events of that key are parked behind it, in their order, while all
+//! A batch that fails is applied once more in halves, and halves of what fails, in the same transaction, until the event is
+//! found that cannot be applied; it is parked. With it its key is blocked: later events of that key are parked behind it, in their order, while all
 //! others go on. An operator asks for a retry, or for the poisonous one to be discarded; whoever owns the slot then
 //! applies what was parked, in order, and the key is free again.
 //!

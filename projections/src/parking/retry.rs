@@ -6,9 +6,10 @@ use annals_eventstore::{
     Batch, Errand, EventHandler, EventId, EventStore, GlobalPosition, HandlerError, LogQuery, PostgresStore,
     RecordedEvent, WokenBy, fail_point,
 };
+use futures_util::future::try_join_all;
 use tracing::info;
 
-use super::handler::Parking;
+use super::handler::{Parking, halves};
 
 /// How many events of a key are applied in one transaction.
 const EVENTS: i32 = 200;
@@ -67,41 +68,54 @@ impl<H: EventHandler> Parking<H> {
         Ok(true)
     }
 
-    /// Applies parked events; returns where it got stuck.
+    /// Applies parked events, all at once if that can be; returns where it got stuck.
     async fn apply_parked(
         &mut self,
         errand: Errand<'_>,
         parked: &[(GlobalPosition, EventId)],
     ) -> Result<Option<GlobalPosition>, HandlerError> {
-        for (at, id) in parked {
-            let found = read(&self.store, *at).await?;
-            if let Some(other) = found.as_ref().filter(|event| event.id != *id) {
-                return Err(AnotherLog { at: *at, parked: *id, found: other.id }.into());
-            }
-            let Some(event) = found else {
-                let gone = "the log does not show the event any more";
-                self.rows.audit(errand.transaction, "discard", &at.to_string(), gone, Some("runner")).await?;
-                self.rows.unpark(errand.transaction, *at).await?;
-                continue;
-            };
-            let Errand { transaction, partition, epoch } = errand;
-            let events = std::slice::from_ref(&event);
-            let woken_by = WokenBy::Reading;
-            let batch = Batch { events, transaction, partition, epoch, woken_by, is_rebuild: false };
+        let Errand { transaction, partition, epoch } = errand;
+        let mut pieces = vec![self.still_shown(errand, parked).await?];
+        while let Some(piece) = pieces.pop().filter(|piece| !piece.is_empty()) {
+            let (events, woken_by, is_rebuild) = (piece.as_slice(), WokenBy::Reading, false);
+            let batch = Batch { events, transaction, partition, epoch, woken_by, is_rebuild };
             fail_point!(retry_before_attempt);
-            match self.attempt(batch, events).await? {
-                Ok(()) => {
+            match (self.attempt(batch, &piece).await?, piece.as_slice()) {
+                (Ok(()), applied) => {
                     fail_point!(retry_before_unpark);
-                    self.rows.unpark(transaction, *at).await?;
+                    try_join_all(applied.iter().map(|event| self.rows.unpark(transaction, event.position)))
+                        .await?;
                 }
-                Err(why) => {
+                (Err(why), [event]) => {
                     fail_point!(retry_before_failed_again);
-                    self.rows.failed_again(transaction, *at, &why).await?;
-                    return Ok(Some(*at));
+                    self.rows.failed_again(transaction, event.position, &why).await?;
+                    return Ok(Some(event.position));
                 }
+                (Err(_), _) => pieces.extend(halves(piece)),
             }
         }
         Ok(None)
+    }
+
+    /// Reads parked events; those that the log does not show any more are parked no more.
+    async fn still_shown(
+        &mut self,
+        errand: Errand<'_>,
+        parked: &[(GlobalPosition, EventId)],
+    ) -> Result<Vec<RecordedEvent>, HandlerError> {
+        let mut events = Vec::new();
+        for (at, id) in parked {
+            match read(&self.store, *at).await? {
+                Some(event) if event.id == *id => events.push(event),
+                Some(other) => return Err(AnotherLog { at: *at, parked: *id, found: other.id }.into()),
+                None => {
+                    let (gone, by) = ("the log does not show the event any more", Some("runner"));
+                    self.rows.audit(errand.transaction, "discard", &at.to_string(), gone, by).await?;
+                    self.rows.unpark(errand.transaction, *at).await?;
+                }
+            }
+        }
+        Ok(events)
     }
 }
 

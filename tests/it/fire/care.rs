@@ -28,25 +28,33 @@ impl<'a> Care<'a> {
         Self { ground, operator: Operator::of(&ground.store, ground.store.pool().clone()) }
     }
 
-    /// Appends events of one type to a stream; returns where the first of them stands.
+    /// Appends events of one type to a stream; returns where the first of them stands, and nothing where nobody knows.
     pub(super) async fn append(
         &self,
         stream: &str,
         event_type: &str,
         events: usize,
-    ) -> Result<GlobalPosition, TestFailure> {
+    ) -> Result<Option<GlobalPosition>, TestFailure> {
         let events = (0..events).map(|n| NewEvent::new(event_type, &n)).collect::<Result<Vec<_>, _>>()?;
         let append = Append::to(stream.parse()?, events).expecting(ExpectedVersion::Any);
-        Ok(self.ground.store.append(append).await?.from_position)
+        match self.ground.store.append(append).await {
+            Ok(appended) => Ok(Some(appended.from_position)),
+            Err(error) if error.is_connection_fault() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Lets a stream become sick by so many events, with a sound one behind them; returns once they are parked.
-    pub(super) async fn sicken(&self, stream: &str, events: usize) -> TestResult {
-        self.append(stream, SICKENED, events).await?;
-        self.append(stream, NOTED, 1).await?;
+    /// Lets a stream become sick by so many events, with a sound one behind them; tells whether they were parked in time.
+    pub(super) async fn sicken(&self, stream: &str, events: usize) -> Result<bool, TestFailure> {
+        if self.append(stream, SICKENED, events).await?.is_none() {
+            return Ok(false);
+        }
+        while self.append(stream, NOTED, 1).await?.is_none() {
+            sleep(Duration::from_millis(10)).await;
+        }
         let parked = "select count(*) from annals.parked where stream_name = $1";
         let events = i64::try_from(events)?;
-        self.until("events are not parked", parked, &[&stream], |parked| parked > events).await
+        self.in_time(parked, &[&stream], |parked| parked > events).await
     }
 
     pub(super) async fn cure(&self, stream: &str) -> TestResult {
@@ -74,13 +82,21 @@ impl<'a> Care<'a> {
         }
     }
 
-    /// Lets a slot stop before an event, and go on behind it.
-    pub(super) async fn halt(&self, stream: &str) -> TestResult {
-        let at = self.append(stream, HALTED, 1).await?;
+    /// Lets a slot stop before an event, and go on behind it; tells whether one has stopped in time.
+    pub(super) async fn halt(&self, stream: &str) -> Result<bool, TestFailure> {
+        if self.append(stream, HALTED, 1).await?.is_none() {
+            return Ok(false);
+        }
         let stopped = "select count(*) from annals.leases where stopped is not null";
-        self.ground.until("no slot has stopped", stopped, &[], |stopped| stopped > 0).await?;
-        self.skip(at).await?;
-        self.resume().await
+        let begun = Instant::now();
+        while self.ground.number(stopped, &[]).await? == 0 {
+            if begun.elapsed() > PATIENCE {
+                return Ok(false);
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        self.let_slots_go_on().await?;
+        Ok(true)
     }
 
     /// Asks that an event be skipped, unless that was asked before.
@@ -135,7 +151,7 @@ impl<'a> Care<'a> {
         Ok(())
     }
 
-    /// Waits for a number, as [`Ground::until`] does; slots that stop meanwhile go on.
+    /// Waits for a number that will do, as [`Ground::until`] does; slots that stop meanwhile go on.
     async fn until(
         &self,
         what: &str,
@@ -143,15 +159,27 @@ impl<'a> Care<'a> {
         values: &[&(dyn ToSql + Sync)],
         will_do: impl Fn(i64) -> bool,
     ) -> TestResult {
+        if !self.in_time(sql, values, will_do).await? {
+            return Err(what.into());
+        }
+        Ok(())
+    }
+
+    async fn in_time(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+        will_do: impl Fn(i64) -> bool,
+    ) -> Result<bool, TestFailure> {
         let begun = Instant::now();
         while !will_do(self.ground.number(sql, values).await?) {
             if begun.elapsed() > PATIENCE {
-                return Err(what.into());
+                return Ok(false);
             }
             self.let_slots_go_on().await?;
             sleep(Duration::from_millis(10)).await;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Waits until every slot has come to the end of the log.
@@ -164,7 +192,7 @@ impl<'a> Care<'a> {
     /// Cures everything, skips whatever stops a slot, and waits until all is applied.
     pub(super) async fn bring_to_an_end(&self) -> TestResult {
         // Where no event is, a checkpoint has nothing to stand on.
-        self.append("end-1", NOTED, 1).await?;
+        assert!(self.append("end-1", NOTED, 1).await?.is_some(), "nobody ends the server any more");
         self.let_slots_go_on().await?;
         let cure = "insert into cured select distinct s.stream_name from annals.events as e
                     join annals.streams as s using (stream_id) where event_type = $1 on conflict do nothing";

@@ -33,13 +33,13 @@ async fn everything(care: &Care<'_>, name: &str, many: usize) -> TestResult {
     }
     let (cured, discarded, halted) =
         (format!("cured-{name}"), format!("incurable-{name}"), format!("halted-{name}"));
-    care.sicken(&cured, many).await?;
+    assert!(care.sicken(&cured, many).await?, "events are not parked");
     care.retry(&cured).await?;
     care.cure(&cured).await?;
     care.retry(&cured).await?;
-    care.sicken(&discarded, 1).await?;
+    assert!(care.sicken(&discarded, 1).await?, "events are not parked");
     care.discard(&discarded).await?;
-    care.halt(&halted).await?;
+    assert!(care.halt(&halted).await?, "no slot has stopped");
     care.append(&halted, NOTED, 1).await?;
     care.caught_up().await
 }
