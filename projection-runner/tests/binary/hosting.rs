@@ -111,6 +111,7 @@ async fn read_models_in_a_database_of_their_own_are_hosted_shown_and_ready() -> 
 
     append(&client, "account-ada", "account-opened", r#"{"owner": "Ada"}"#).await?;
     until(&read_models, BALANCES, "ada 0").await?;
+    until(&read_models, "select count(*)::text from annals.leases where owner is not null", "8").await?;
     let ready = ask(runner.http(), "/readyz", 200).await?;
     let shown = get(runner.http(), "/projections").await?.json()?;
     let mut asking = command(&[&["status", "--json"], &there[..]].concat());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
 
-use crate::support::{Log, OwnServer, Process, append, ask, bank, get, until};
+use crate::support::{Log, OwnServer, Process, SOON, append, ask, bank, get, until};
 
 /// Tells whether all checks of a page hold, by name.
 fn checks(page: &serde_json::Value) -> Result<Vec<(String, bool)>, TestFailure> {
@@ -123,5 +123,42 @@ async fn a_runner_that_finishes_its_batches_is_not_ready_and_lives() -> TestResu
     assert_eq!(lives.status, 200, "{lives:?}");
     assert_eq!(ended.code(), Some(0), "{}", runner.said());
     until(&client, "select account from bank_balances.balances", "ada").await?;
+    Ok(())
+}
+
+// Elsewhere the machine has one loopback address.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_runner_that_is_starting_lives_and_is_not_ready_and_a_signal_ends_it() -> TestResult {
+    use serde_json::json;
+    use tokio::net::{TcpListener, TcpStream};
+
+    let log = Log::fresh().await?;
+    let mut client = log.connect().await?;
+    let held = client.transaction().await?;
+    held.batch_execute("lock table annals.projections in access exclusive mode").await?;
+    // Where the runner is can only be asked once it has started, and a port that is free now may be somebody's soon; but no
+    // other test is at this address.
+    let place = TcpListener::bind("127.0.0.77:0").await?.local_addr()?.to_string();
+    let http = format!("http://{place}");
+    let begun = tokio::time::Instant::now();
+    let mut runner = Process::begin(log.url(), &bank(), &["--http", &place])?;
+
+    while TcpStream::connect(&place).await.is_err() {
+        assert!(begun.elapsed() < SOON, "it does not listen: {}", runner.said());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let lives = get(&http, "/livez").await?.json()?;
+    let ready = get(&http, "/readyz").await?;
+    let projections = get(&http, "/projections").await?;
+    let metrics = get(&http, "/metrics").await?;
+    runner.signal("TERM").await?;
+    let ended = runner.wait().await?;
+
+    assert_eq!((&lives["alive"], &lives["loops"]), (&true.into(), &json!([])));
+    assert_eq!((ready.status, ready.first_reason()?.as_str()), (503, "the runner is starting"));
+    assert_eq!((projections.status, metrics.status), (503, 200));
+    assert_eq!(ended.code(), Some(0), "{}", runner.said());
+    held.rollback().await?;
     Ok(())
 }

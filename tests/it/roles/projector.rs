@@ -70,6 +70,15 @@ async fn a_runner_works_as_a_projector_and_is_looked_after_by_an_operator() -> T
     let desk = PostgresStore::open(StoreConfig::new(url_as(db.url(), &operator).parse()?)).await?;
     let operating = Operator::of(&desk, desk.pool().clone());
     let parked = operating.parked(&counts, 10).await?.len();
+    // What a runner and its pages look at, and what an operator does.
+    let working = Operator::of(&store, store.pool().clone());
+    working.require_fit().await?;
+    store.require_fit().await?;
+    working.observe(&runner.health()).await?;
+    let behind = working.lag_of(&counts, runner.id()).await?.map(|lag| lag.events);
+    assert_eq!((working.reports().await?.len(), behind), (1, Some(0)));
+    operating.require_fit().await?;
+    assert_eq!(operating.reports().await?[0].runners.len(), 1);
     admin.batch_execute("delete from counting.refused").await?;
     operating.retry(&counts, "account-1", "it is allowed now", SOON).await?;
     operating.pause(&counts, "a test").await?;

@@ -76,8 +76,17 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a runner with pages at a free port, and waits until it works.
     pub(crate) async fn run(url: &str, projections: &Path, more: &[&str]) -> Result<Self, TestFailure> {
+        let mut process = Self::begin(url, projections, &[&["--http", "127.0.0.1:0"], more].concat())?;
+        let line = timeout(SOON, process.stdout.next_line()).await??;
+        let Some(line) = line else { return Err(format!("it ended at once: {}", process.said()).into()) };
+        process.started = serde_json::from_str(&line)?;
+        Ok(process)
+    }
+
+    /// Starts a runner, and does not wait until it works.
+    pub(crate) fn begin(url: &str, projections: &Path, more: &[&str]) -> Result<Self, TestFailure> {
         let folder = projections.to_str().ok_or("the folder has a name")?;
-        let arguments = ["run", "--projections", folder, "--http", "127.0.0.1:0", "--json"];
+        let arguments = ["run", "--projections", folder, "--json"];
         let mut child = command(&[&arguments[..], more].concat()).env("DATABASE_URL", url).spawn()?;
         let stdout = BufReader::new(child.stdout.take().ok_or("standard output is a pipe")?).lines();
         let stderr = Arc::<Mutex<String>>::default();
@@ -88,11 +97,7 @@ impl Process {
                 kept.lock().expect("nobody panics").push_str(&String::from_utf8_lossy(&part[..n]));
             }
         });
-        let mut process = Self { child, stdout, stderr, started: Value::Null };
-        let line = timeout(SOON, process.stdout.next_line()).await??;
-        let Some(line) = line else { return Err(format!("it ended at once: {}", process.said()).into()) };
-        process.started = serde_json::from_str(&line)?;
-        Ok(process)
+        Ok(Self { child, stdout, stderr, started: Value::Null })
     }
 
     /// Returns its id as a runner.
