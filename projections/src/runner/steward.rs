@@ -25,9 +25,9 @@ use crate::statements::Statements;
 use crate::told::in_full;
 
 /// How often it is looked while a rebuild is under way.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(100);
 
-/// How often, while new tables are nearly as far as the live ones: batches of these may wait for them.
+/// How often, while a step is done here: batches of the live projection may wait until the new tables have come as far.
 const LOOK_CLOSELY: Duration = Duration::from_millis(10);
 
 /// How soon a step is tried again that was not done.
@@ -111,8 +111,7 @@ impl Steward {
                 self.begin_step(rebuild, &mut steps);
             }
             let is_idle = open.is_empty() && self.filling.is_empty() && steps.under_way.is_empty();
-            let is_near = self.filling.values().any(|filling| filling.is_near);
-            let pause = if is_near { LOOK_CLOSELY } else { LOOK };
+            let pause = if steps.under_way.is_empty() { LOOK } else { LOOK_CLOSELY };
             tokio::select! {
                 () = self.looks.notified() => {}
                 () = sleep(pause), if !is_idle => {}
