@@ -180,10 +180,11 @@ async fn a_hundred_who_wait_ask_the_database_as_one() -> TestResult {
     let asking = "select count(*) from pg_stat_activity
                   where datname = current_database() and query like '%c.partition, c.position%'
                     and pid <> pg_backend_pid()";
-    while client.query_one(asking, &[]).await?.get::<_, i64>(0) == 0 {
+    let mut at_once: i64 = 0;
+    while at_once == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
+        at_once = client.query_one(asking, &[]).await?.get(0);
     }
-    let at_once: i64 = client.query_one(asking, &[]).await?.get(0);
     held.rollback().await?;
     let mut come = 0;
     for waiting in waiting {

@@ -1,4 +1,4 @@
-//! What cannot be applied is found in a few attempts, and what was parked is applied in one, however many events there are.
+//! What cannot be applied is found in a few attempts, and so is what was parked applied, however many events there are.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ async fn an_event_that_cannot_be_applied_is_found_among_a_thousand_in_twenty_att
 }
 
 #[tokio::test]
-async fn what_was_parked_is_applied_in_one_attempt_and_in_its_order() -> TestResult {
+async fn what_was_parked_is_applied_in_a_few_attempts_and_in_its_order() -> TestResult {
     let (db, attempts) = (TestDb::fresh().await?, Arc::new(AtomicUsize::new(0)));
     let client = db.connect().await?;
     client.batch_execute(Numbers::TABLES).await?;
@@ -116,6 +116,6 @@ async fn what_was_parked_is_applied_in_one_attempt_and_in_its_order() -> TestRes
     println!("{parked} parked events were applied in {attempts} attempts");
     assert_eq!(parked, 150);
     assert_eq!(rows, (KEYS..KEYS + 150).collect::<Vec<_>>());
-    assert_eq!(attempts, 1);
+    assert_eq!(attempts, 6, "25 at once");
     Ok(())
 }

@@ -14,6 +14,9 @@ use super::handler::{Parking, halves};
 /// How many events of a key are applied in one transaction.
 const EVENTS: i32 = 200;
 
+/// How many of them are read and tried at once. Meanwhile the transaction stands idle, which it may for no longer than a lease.
+const AT_ONCE: usize = 25;
+
 /// The log is not the one whose events were parked: it was restored to an older state, or replaced.
 #[derive(Debug, thiserror::Error)]
 #[error("log has diverged: at position {at} stands event {found}, not {parked} that was parked")]
@@ -68,8 +71,22 @@ impl<H: EventHandler> Parking<H> {
         Ok(true)
     }
 
-    /// Applies parked events, all at once if that can be; returns where it got stuck.
+    /// Applies parked events; returns where it got stuck.
     async fn apply_parked(
+        &mut self,
+        errand: Errand<'_>,
+        parked: &[(GlobalPosition, EventId)],
+    ) -> Result<Option<GlobalPosition>, HandlerError> {
+        for some in parked.chunks(AT_ONCE) {
+            if let Some(stuck) = self.apply_some(errand, some).await? {
+                return Ok(Some(stuck));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Applies some parked events, all at once if that can be; returns where it got stuck.
+    async fn apply_some(
         &mut self,
         errand: Errand<'_>,
         parked: &[(GlobalPosition, EventId)],
@@ -104,8 +121,9 @@ impl<H: EventHandler> Parking<H> {
         parked: &[(GlobalPosition, EventId)],
     ) -> Result<Vec<RecordedEvent>, HandlerError> {
         let mut events = Vec::new();
-        for (at, id) in parked {
-            match read(&self.store, *at).await? {
+        let found = try_join_all(parked.iter().map(|(at, _)| read(&self.store, *at))).await?;
+        for ((at, id), found) in parked.iter().zip(found) {
+            match found {
                 Some(event) if event.id == *id => events.push(event),
                 Some(other) => return Err(AnotherLog { at: *at, parked: *id, found: other.id }.into()),
                 None => {

@@ -17,7 +17,7 @@ use super::judge::{Faults, judge};
 use super::process::Process;
 use crate::support::TestDb;
 
-const LEASE: Duration = Duration::from_millis(700);
+const LEASE: Duration = Duration::from_secs(1);
 
 /// So many databases are worked on at once, each by one runner after the other.
 const LANES: usize = 3;

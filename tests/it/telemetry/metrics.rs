@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals_devdb::{TestFailure, TestResult};
-use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, Slot, StoreConfig};
+use annals_eventstore::postgres::{ClaimedCheckpoint, Consumer, PoolOptions, Slot, StoreConfig, pool};
 use annals_eventstore::telemetry::{describe_metrics, metrics};
 use annals_eventstore::{
     Append, AppendMany, Batch, EventFilter, EventHandler, EventStore, ExpectedVersion, GlobalPosition,
@@ -113,6 +113,20 @@ async fn apply(db: &TestDb) -> TestResult {
     Ok(())
 }
 
+/// A slot finds nobody where its read model should be.
+async fn find_nobody(db: &TestDb, recorded: &mut Recorded) -> TestResult {
+    let store = db.store();
+    let consumer = Consumer { name: "lost".to_owned(), version: 1 };
+    let checkpoint = ClaimedCheckpoint::claim(&store, store.pool(), consumer, Partition::default()).await?;
+    let nowhere = pool(&"postgres://127.0.0.1:1/nowhere".parse()?, PoolOptions::default());
+    let slot = Slot::new(&store, nowhere, checkpoint, Stumbles(true), Box::new(|_| true));
+    tokio::select! {
+        ended = slot.run(CancellationToken::new()) => drop(ended?),
+        told = recorded.until("annals_slot_breaker_changes_total", "state=open") => told?,
+    }
+    Ok(())
+}
+
 /// A reader is held back by an append that stays open.
 async fn hold_back(db: &TestDb, recorded: &mut Recorded) -> TestResult {
     let held_back_warning = Duration::from_millis(50);
@@ -169,6 +183,7 @@ async fn each_metric_is_emitted_by_real_operations() -> TestResult {
     follow(&db, &mut recorded).await?;
     hold_back(&db, &mut recorded).await?;
     apply(&db).await?;
+    find_nobody(&db, &mut recorded).await?;
     recorded.until("annals_wakeups_coalesced_total", "").await?;
 
     let silent: Vec<&str> =
