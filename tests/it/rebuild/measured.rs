@@ -23,7 +23,10 @@ const EVENTS: &str = "ANNALS_REBUILD_EVENTS";
 /// How many events an append brings before the rebuild.
 const BATCH: usize = 1000;
 const STREAMS: usize = 500;
-const WRITERS: usize = 5;
+/// How many appends are under way at once, before the rebuild.
+const FILLERS: usize = 5;
+/// And beside it: each waits for its receipt.
+const WRITERS: usize = 20;
 /// All writers together append so often in a second.
 const APPENDS: u64 = 500;
 const READERS: usize = 8;
@@ -31,7 +34,7 @@ const READERS: usize = 8;
 async fn fill(store: &PostgresStore, events: usize) -> Result<GlobalPosition, TestFailure> {
     let numbers: Vec<usize> = (0..events.div_ceil(BATCH)).collect();
     let mut last = GlobalPosition::START;
-    for some in numbers.chunks(WRITERS) {
+    for some in numbers.chunks(FILLERS) {
         let appends = some.iter().map(|n| async move {
             let events =
                 (0..BATCH).map(|nth| NewEvent::new("counted", &nth)).collect::<Result<Vec<_>, _>>()?;
