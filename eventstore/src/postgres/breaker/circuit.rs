@@ -72,11 +72,12 @@ impl SlotBreaker {
         let mut call = self.circuit.clone().call(Question { admitted, answer });
         tokio::select! {
             biased;
+            // In this order: where it is closed nobody waits, not even for a second look.
+            _ = &mut call => None,
             changes = &mut is_admitted => {
                 let watch = Arc::clone(&self.watch);
                 changes.ok().map(|changes| Pass { call, tell, watch, changes })
             }
-            _ = &mut call => None,
         }
     }
 }
@@ -95,7 +96,9 @@ impl std::fmt::Debug for SlotBreaker {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::task::{Context, Waker};
     use std::time::Instant;
 
     use super::*;
@@ -138,6 +141,16 @@ mod tests {
         assert!(is(&breaker, BreakerState::HalfOpen));
         probe.told(&Ok::<_, Said>(())).await;
         assert!(is(&breaker, BreakerState::Closed));
+    }
+
+    /// A slot that is told to stop writes what it has at hand, if it may ask at once.
+    #[tokio::test]
+    async fn where_it_is_closed_nobody_waits() {
+        let breaker = SlotBreaker::with(1, OPEN);
+
+        let pass = pin!(breaker.pass()).poll(&mut Context::from_waker(Waker::noop()));
+
+        assert!(pass.is_ready());
     }
 
     #[tokio::test]
