@@ -315,21 +315,29 @@ async fn a_commit_under_way_is_waited_for_and_not_split() -> TestResult {
     spread(&client, &[8]).await?;
     let (held, begun) = (db.connect().await?, append(&store, 1).await?);
     reached(&client, begun).await?;
-    // A deferred trigger: whoever has a row to commit waits in the middle of it.
+    // A deferred trigger: whoever has moved a checkpoint waits in the middle of its commit. It is deferred once more, since the
+    // batch before the checkpoint has asked for everything that was.
     held.batch_execute(
         "create function hold_up() returns trigger language plpgsql as
              'begin perform pg_advisory_xact_lock_shared(7); return null; end';
-         create constraint trigger hold_up after insert on audit
+         create constraint trigger hold_up after update on annals.checkpoints
              deferrable initially deferred for each row execute function hold_up();
+         create function defer_it() returns trigger language plpgsql as
+             'begin set constraints annals.hold_up deferred; return new; end';
+         create trigger defer_it before update on annals.checkpoints for each row execute function defer_it();
          select pg_advisory_lock(7)",
     )
     .await?;
     let end = append(&store, 1).await?;
     let waiting = "select count(*) from pg_stat_activity
                    where datname = current_database() and wait_event = 'advisory' and query ilike 'commit%'";
-    while client.query_one(waiting, &[]).await?.get::<_, i64>(0) == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let is_waiting = async {
+        while client.query_one(waiting, &[]).await?.get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok::<_, TestFailure>(())
+    };
+    timeout(SOON, is_waiting).await??;
 
     client.batch_execute("update annals.leases set lease_until = timestamptz 'epoch'").await?;
     let (successor, mut refused) = (RunnerId::new(), 0);
