@@ -25,6 +25,7 @@ impl From<AppendError> for Failure {
             AppendError::StreamNotFound(_) => (Exit::NotFound, "nothing was written".to_owned()),
             AppendError::DuplicateEventId(_)
             | AppendError::InvalidPayload { .. }
+            | AppendError::Sealing { .. }
             | AppendError::Malformed(_) => (Exit::Usage, "nothing was written".to_owned()),
             AppendError::Serialization(..) => (Exit::TryAgain, "nothing was written; try again".to_owned()),
             AppendError::NeedsPoolerMode(_) => (Exit::Usage, format!("nothing was written; {SAY_POOLER}")),
